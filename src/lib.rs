@@ -1,0 +1,3 @@
+//! Loupe answers questions about a picture on the machine that holds it.
+pub mod error;
+pub mod protocol;

@@ -1,0 +1,262 @@
+//! What the page and the worker say to each other: the only types TypeScript sees.
+//!
+//! Bulk bytes (weights, pictures) never travel inside a message; they are handed over beside it. A test writes these
+//! types to `www/lib/protocol.gen.ts` and fails when the committed file differs.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::ErrorKind;
+
+/// Page → worker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum Request {
+    /// Open the model whose files have been pushed.
+    Load {},
+    /// Look at a picture whose encoded bytes come beside this message; it becomes picture `picture`.
+    /// Slices and encodes it once, whatever number of questions follow, and begins a new conversation.
+    See {
+        /// The caller's name for the picture.
+        picture: u32,
+    },
+    /// Look at RGBA pixels (`width × height × 4` bytes beside this message) that the browser decoded.
+    SeePixels {
+        /// The caller's name for the picture.
+        picture: u32,
+        /// Columns.
+        width: u32,
+        /// Rows.
+        height: u32,
+    },
+    /// Ask about the pictures seen, as the next turn of the conversation.
+    Ask {
+        /// The caller's name for the answer; comes back in every event about it.
+        id: u32,
+        /// The question.
+        question: String,
+        /// How to answer.
+        #[serde(default)]
+        options: AskOptions,
+    },
+    /// Stop answering `id`, or stop looking when `id` is 0. What was said so far stays in the conversation.
+    Stop {
+        /// The answer to stop.
+        id: u32,
+    },
+    /// Forget the conversation, keep the picture.
+    Forget {},
+    /// Give the memory back.
+    Unload {},
+}
+
+/// How to choose the next token and when to stop.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, ts(optional_fields))]
+pub struct AskOptions {
+    /// The most tokens to say.
+    pub max_tokens: u32,
+    /// 0 takes the likeliest token every time.
+    pub temperature: f32,
+    /// Keep the likeliest tokens that together hold this share of the probability; 1 keeps all.
+    pub top_p: f32,
+    /// Keep this many of the likeliest tokens; 0 keeps all.
+    pub top_k: u32,
+    /// Drop tokens less likely than this share of the likeliest; 0 keeps all.
+    pub min_p: f32,
+    /// Divide the logits of tokens already said by this; 1 leaves them.
+    pub repetition_penalty: f32,
+    /// The same seed gives the same answer.
+    pub seed: u32,
+}
+
+impl Default for AskOptions {
+    fn default() -> Self {
+        Self {
+            max_tokens: 64,
+            temperature: 0.0,
+            top_p: 1.0,
+            top_k: 0,
+            min_p: 0.0,
+            repetition_penalty: 1.0,
+            seed: 0,
+        }
+    }
+}
+
+/// Worker → page.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum Event {
+    /// Something long moved on.
+    Progress {
+        /// What is being done.
+        phase: Phase,
+        /// Steps done.
+        done: u32,
+        /// Steps in all.
+        total: u32,
+    },
+    /// The model is open.
+    Ready {
+        /// What was opened.
+        model: ModelInfo,
+    },
+    /// The picture was cut; its slices are about to be encoded.
+    Sliced {
+        /// The caller's name for the picture.
+        picture: u32,
+        /// How it was cut.
+        layout: Layout,
+    },
+    /// The picture is encoded: questions will be answered without looking again.
+    Seen {
+        /// The caller's name for the picture.
+        picture: u32,
+        /// Milliseconds of decoding the file, slicing and resizing, and encoding.
+        timings: SeeTimings,
+    },
+    /// More of the answer; whole characters only.
+    Token {
+        /// The answer.
+        id: u32,
+        /// What to append.
+        text: String,
+    },
+    /// The answer is complete, or was stopped.
+    Done {
+        /// The answer.
+        id: u32,
+        /// The whole of it.
+        answer: Answer,
+    },
+    /// A request could not be met; the session goes on.
+    Failed {
+        /// The answer that failed, where one was being given.
+        id: Option<u32>,
+        /// The category.
+        kind: ErrorKind,
+        /// One sentence saying what is wrong and what to do.
+        message: String,
+    },
+}
+
+/// A long step that reports progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum Phase {
+    /// Reading the model's files.
+    Load,
+    /// Encoding views of the picture, one a step.
+    Encode,
+    /// Reading the prompt.
+    Prefill,
+}
+
+/// What was loaded.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct ModelInfo {
+    /// The name its maker gave it.
+    pub name: String,
+    /// The first 16 hex digits of the SHA-256 over both files.
+    pub hash: String,
+    /// Weights in both files.
+    pub parameters: u32,
+    /// Bytes of both files.
+    pub bytes: u32,
+    /// Tokens a conversation can hold, pictures included.
+    pub context: u32,
+    /// The most slices a picture is cut into.
+    pub max_slices: u32,
+    /// Tokens each view of a picture takes.
+    pub tokens_per_view: u32,
+}
+
+/// How a picture was cut (LLaVA-UHD): a grid of equal slices and an overview, or the overview alone.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Layout {
+    /// Columns of the picture after its orientation was applied.
+    pub width: u32,
+    /// Rows of the picture.
+    pub height: u32,
+    /// Columns of slices; 0 when the picture is not cut.
+    pub columns: u32,
+    /// Rows of slices; 0 when the picture is not cut.
+    pub rows: u32,
+    /// `[width, height]` of one slice as the encoder sees it, in pixels; zero when the picture is not cut.
+    pub slice: [u32; 2],
+    /// `[width, height]` of the overview as the encoder sees it, in pixels.
+    pub overview: [u32; 2],
+    /// Prompt tokens the picture takes, separators included.
+    pub tokens: u32,
+}
+
+/// Milliseconds spent on a picture before any question.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct SeeTimings {
+    /// Reading the file into pixels.
+    pub decode_ms: f64,
+    /// Cutting and resizing.
+    pub slice_ms: f64,
+    /// Vision encoder and resampler, all views.
+    pub encode_ms: f64,
+}
+
+/// Why an answer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum Finish {
+    /// The model said it was done.
+    Stop,
+    /// The token limit or the end of the context was reached.
+    Length,
+    /// The caller stopped it.
+    Abort,
+}
+
+/// A whole answer and what it cost.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Answer {
+    /// The answer's text.
+    pub text: String,
+    /// Why it ended.
+    pub finish: Finish,
+    /// Tokens counted and milliseconds spent.
+    pub usage: Usage,
+    /// The seed that reproduces it.
+    pub seed: u32,
+}
+
+/// Exact token counts and per-stage times of one answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Usage {
+    /// Tokens of the conversation before the answer, pictures included.
+    pub prompt_tokens: u32,
+    /// Of those, tokens found in the cache and not computed again.
+    pub cached_tokens: u32,
+    /// Of the prompt, tokens that stand for pictures, separators included.
+    pub picture_tokens: u32,
+    /// Tokens said.
+    pub answer_tokens: u32,
+    /// Reading the prompt, ms.
+    pub prefill_ms: f64,
+    /// Saying the answer, ms.
+    pub decode_ms: f64,
+    /// From the question to the first token, ms.
+    pub first_token_ms: f64,
+}
