@@ -14,13 +14,13 @@ use crate::error::ErrorKind;
 pub enum Request {
     /// Open the model whose files have been pushed.
     Load {},
-    /// Look at a picture whose encoded bytes come beside this message; it becomes picture `picture`.
-    /// Slices and encodes it once, whatever number of questions follow, and begins a new conversation.
+    /// Look at a picture whose encoded bytes come beside this message, and show it with the next question.
+    /// It is sliced and encoded once, whatever number of questions follow.
     See {
         /// The caller's name for the picture.
         picture: u32,
     },
-    /// Look at RGBA pixels (`width × height × 4` bytes beside this message) that the browser decoded.
+    /// Like `See`, for RGBA pixels (`width × height × 4` bytes beside this message) that the browser decoded.
     SeePixels {
         /// The caller's name for the picture.
         picture: u32,
@@ -29,7 +29,7 @@ pub enum Request {
         /// Rows.
         height: u32,
     },
-    /// Ask about the pictures seen, as the next turn of the conversation.
+    /// Ask about the pictures seen so far, as the next turn of the conversation.
     Ask {
         /// The caller's name for the answer; comes back in every event about it.
         id: u32,
@@ -44,8 +44,12 @@ pub enum Request {
         /// The answer to stop.
         id: u32,
     },
-    /// Forget the conversation, keep the picture.
-    Forget {},
+    /// Begin a new conversation. The pictures stay, to be shown again with the next question, unless `pictures` is set.
+    Forget {
+        /// Forget the pictures too.
+        #[serde(default)]
+        pictures: bool,
+    },
     /// Give the memory back.
     Unload {},
 }
