@@ -5,6 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(test)]
+mod typescript;
+
 use crate::error::ErrorKind;
 
 /// Page → worker.
@@ -35,11 +38,13 @@ pub enum Request {
         id: u32,
         /// The question.
         question: String,
-        /// How to answer.
+        /// How to answer; what is left out has its default.
         #[serde(default)]
+        #[cfg_attr(test, ts(type = "Partial<AskOptions>"))]
         options: AskOptions,
     },
     /// Stop answering `id`, or stop looking when `id` is 0. What was said so far stays in the conversation.
+    /// The answer to it is `Done` or `Stopped`; when nothing was under way there is none.
     Stop {
         /// The answer to stop.
         id: u32,
@@ -58,7 +63,6 @@ pub enum Request {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 #[cfg_attr(test, derive(ts_rs::TS))]
-#[cfg_attr(test, ts(optional_fields))]
 pub struct AskOptions {
     /// The most tokens to say.
     pub max_tokens: u32,
@@ -123,6 +127,11 @@ pub enum Event {
         /// Milliseconds of decoding the file, slicing and resizing, and encoding.
         timings: SeeTimings,
     },
+    /// Looking was stopped before the picture was encoded; it is forgotten.
+    Stopped {
+        /// The caller's name for the picture.
+        picture: u32,
+    },
     /// More of the answer; whole characters only.
     Token {
         /// The answer.
@@ -141,6 +150,8 @@ pub enum Event {
     Failed {
         /// The answer that failed, where one was being given.
         id: Option<u32>,
+        /// The picture that could not be looked at, where that is what failed.
+        picture: Option<u32>,
         /// The category.
         kind: ErrorKind,
         /// One sentence saying what is wrong and what to do.

@@ -1,0 +1,300 @@
+// Generated from src/protocol.rs by its test; do not edit.
+
+/**
+ * Page → worker.
+ */
+export type Request = { "type": "load", } | { "type": "see", 
+/**
+ * The caller's name for the picture.
+ */
+picture: number, } | { "type": "seePixels", 
+/**
+ * The caller's name for the picture.
+ */
+picture: number, 
+/**
+ * Columns.
+ */
+width: number, 
+/**
+ * Rows.
+ */
+height: number, } | { "type": "ask", 
+/**
+ * The caller's name for the answer; comes back in every event about it.
+ */
+id: number, 
+/**
+ * The question.
+ */
+question: string, 
+/**
+ * How to answer; what is left out has its default.
+ */
+options: Partial<AskOptions>, } | { "type": "stop", 
+/**
+ * The answer to stop.
+ */
+id: number, } | { "type": "forget", 
+/**
+ * Forget the pictures too.
+ */
+pictures: boolean, } | { "type": "unload", };
+
+/**
+ * How to choose the next token and when to stop.
+ */
+export type AskOptions = { 
+/**
+ * The most tokens to say.
+ */
+maxTokens: number, 
+/**
+ * 0 takes the likeliest token every time.
+ */
+temperature: number, 
+/**
+ * Keep the likeliest tokens that together hold this share of the probability; 1 keeps all.
+ */
+topP: number, 
+/**
+ * Keep this many of the likeliest tokens; 0 keeps all.
+ */
+topK: number, 
+/**
+ * Drop tokens less likely than this share of the likeliest; 0 keeps all.
+ */
+minP: number, 
+/**
+ * Divide the logits of tokens already said by this; 1 leaves them.
+ */
+repetitionPenalty: number, 
+/**
+ * The same seed gives the same answer.
+ */
+seed: number, };
+
+/**
+ * Worker → page.
+ */
+export type Event = { "type": "progress", 
+/**
+ * What is being done.
+ */
+phase: Phase, 
+/**
+ * Steps done.
+ */
+done: number, 
+/**
+ * Steps in all.
+ */
+total: number, } | { "type": "ready", 
+/**
+ * What was opened.
+ */
+model: ModelInfo, } | { "type": "sliced", 
+/**
+ * The caller's name for the picture.
+ */
+picture: number, 
+/**
+ * How it was cut.
+ */
+layout: Layout, } | { "type": "seen", 
+/**
+ * The caller's name for the picture.
+ */
+picture: number, 
+/**
+ * Milliseconds of decoding the file, slicing and resizing, and encoding.
+ */
+timings: SeeTimings, } | { "type": "stopped", 
+/**
+ * The caller's name for the picture.
+ */
+picture: number, } | { "type": "token", 
+/**
+ * The answer.
+ */
+id: number, 
+/**
+ * What to append.
+ */
+text: string, } | { "type": "done", 
+/**
+ * The answer.
+ */
+id: number, 
+/**
+ * The whole of it.
+ */
+answer: Answer, } | { "type": "failed", 
+/**
+ * The answer that failed, where one was being given.
+ */
+id: number | null, 
+/**
+ * The picture that could not be looked at, where that is what failed.
+ */
+picture: number | null, 
+/**
+ * The category.
+ */
+kind: ErrorKind, 
+/**
+ * One sentence saying what is wrong and what to do.
+ */
+message: string, };
+
+/**
+ * A long step that reports progress.
+ */
+export type Phase = "load" | "encode" | "prefill";
+
+/**
+ * What was loaded.
+ */
+export type ModelInfo = { 
+/**
+ * The name its maker gave it.
+ */
+name: string, 
+/**
+ * The first 16 hex digits of the SHA-256 over both files.
+ */
+hash: string, 
+/**
+ * Weights in both files.
+ */
+parameters: number, 
+/**
+ * Bytes of both files.
+ */
+bytes: number, 
+/**
+ * Tokens a conversation can hold, pictures included.
+ */
+context: number, 
+/**
+ * The most slices a picture is cut into.
+ */
+maxSlices: number, 
+/**
+ * Tokens each view of a picture takes.
+ */
+tokensPerView: number, };
+
+/**
+ * How a picture was cut (LLaVA-UHD): a grid of equal slices and an overview, or the overview alone.
+ */
+export type Layout = { 
+/**
+ * Columns of the picture after its orientation was applied.
+ */
+width: number, 
+/**
+ * Rows of the picture.
+ */
+height: number, 
+/**
+ * Columns of slices; 0 when the picture is not cut.
+ */
+columns: number, 
+/**
+ * Rows of slices; 0 when the picture is not cut.
+ */
+rows: number, 
+/**
+ * `[width, height]` of one slice as the encoder sees it, in pixels; zero when the picture is not cut.
+ */
+slice: [number, number], 
+/**
+ * `[width, height]` of the overview as the encoder sees it, in pixels.
+ */
+overview: [number, number], 
+/**
+ * Prompt tokens the picture takes, separators included.
+ */
+tokens: number, };
+
+/**
+ * Milliseconds spent on a picture before any question.
+ */
+export type SeeTimings = { 
+/**
+ * Reading the file into pixels.
+ */
+decodeMs: number, 
+/**
+ * Cutting and resizing.
+ */
+sliceMs: number, 
+/**
+ * Vision encoder and resampler, all views.
+ */
+encodeMs: number, };
+
+/**
+ * Why an answer ended.
+ */
+export type Finish = "stop" | "length" | "abort";
+
+/**
+ * A whole answer and what it cost.
+ */
+export type Answer = { 
+/**
+ * The answer's text.
+ */
+text: string, 
+/**
+ * Why it ended.
+ */
+finish: Finish, 
+/**
+ * Tokens counted and milliseconds spent.
+ */
+usage: Usage, 
+/**
+ * The seed that reproduces it.
+ */
+seed: number, };
+
+/**
+ * Exact token counts and per-stage times of one answer.
+ */
+export type Usage = { 
+/**
+ * Tokens of the conversation before the answer, pictures included.
+ */
+promptTokens: number, 
+/**
+ * Of those, tokens found in the cache and not computed again.
+ */
+cachedTokens: number, 
+/**
+ * Of the prompt, tokens that stand for pictures, separators included.
+ */
+pictureTokens: number, 
+/**
+ * Tokens said.
+ */
+answerTokens: number, 
+/**
+ * Reading the prompt, ms.
+ */
+prefillMs: number, 
+/**
+ * Saying the answer, ms.
+ */
+decodeMs: number, 
+/**
+ * From the question to the first token, ms.
+ */
+firstTokenMs: number, };
+
+/**
+ * What went wrong, as callers need to tell it apart.
+ */
+export type ErrorKind = "usage" | "picture" | "model" | "internal";
