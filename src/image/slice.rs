@@ -1,0 +1,342 @@
+//! The LLaVA-UHD slicer: which grid of slices and which overview a picture of a given size gets. Pure geometry.
+//!
+//! UHD-v1, the MiniCPM-V family and llama.cpp's variants are one function with different [`Slicing`] knobs. It is exact:
+//! aspects are compared as integers, and where two grids are equally near, the rounding of the reference implementations
+//! decides through a table, so that native and wasm never part.
+//!
+//! Sources: arXiv 2403.11703; thunlp/LLaVA-UHD `llava/slice_process.py`; transformers `minicpmv4_6`; llama.cpp `tools/mtmd`.
+
+use std::cmp::Ordering;
+
+use super::logarithms::ln;
+use super::{Rect, Size};
+use crate::error::{Error, Result};
+
+/// The most cells a grid can be asked to have: beyond it the table of ties ends.
+pub const MOST_SLICES: u32 = 36;
+
+/// A side may be at most this many times the other: thinner strips hold nothing to see, and their single row of patches
+/// grows with the root of the aspect, beyond any budget.
+pub const MOST_ASPECT: u32 = 256;
+
+/// How x / a becomes a whole number when sides are aligned to multiples of a.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Round {
+    /// Down.
+    Floor,
+    /// To the nearest, halves to the even one (Python).
+    HalfEven,
+    /// To the nearest, halves away from zero (C).
+    HalfAway,
+}
+
+/// Which pictures are cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SliceTest {
+    /// Those whose area exceeds `area_side`².
+    Area,
+    /// Those with a side above `area_side`.
+    AnySide,
+}
+
+/// What an uncut picture becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsliced {
+    /// Its own aspect at an area of `area_side`², enlarged if need be.
+    Area,
+    /// A square of `area_side`, whatever its aspect.
+    Square,
+}
+
+/// Which of two grids of exactly the same aspect error wins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tie {
+    /// The smaller error in 64-bit logarithms; if equal, the first in the order (cells, columns) ascending.
+    First,
+    /// The smaller error in 64-bit logarithms; if equal, the one of more rows.
+    MoreRows,
+    /// The first in the order (cells, columns) ascending: errors are kept in 32 bits, where a tie is a tie.
+    FirstIn32Bits,
+}
+
+/// How the picture fills the area of its slices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fit {
+    /// Stretched by the few per cent that alignment asks for.
+    Stretch,
+    /// Aspect kept, centred on black.
+    Letterbox,
+}
+
+/// The knobs of the slicer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slicing {
+    /// A view has about `area_side`² pixels: the side of the square the encoder was trained on.
+    pub area_side: u32,
+    /// Sides of views are multiples of this: the patch, or the patch times what the encoder merges.
+    pub align: u32,
+    /// The most slices.
+    pub max_slices: u32,
+    /// How sides are aligned.
+    pub round: Round,
+    /// Which pictures are cut.
+    pub slice_test: SliceTest,
+    /// What an uncut picture becomes.
+    pub unsliced: Unsliced,
+    /// Which grid wins a tie.
+    pub tie: Tie,
+    /// How the picture fills its slices.
+    pub fit: Fit,
+}
+
+/// The settings of LLaVA-UHD v1 (ECCV 2024 code); the others are told by how they differ.
+const UHD_V1: Slicing = Slicing {
+    area_side: 336,
+    align: 14,
+    max_slices: 7,
+    round: Round::Floor,
+    slice_test: SliceTest::Area,
+    unsliced: Unsliced::Area,
+    tie: Tie::First,
+    fit: Fit::Stretch,
+};
+
+/// MiniCPM-V 2.0 to 4.5 as the Hugging Face code has it.
+const MINICPM: Slicing = Slicing { area_side: 448, max_slices: 9, round: Round::HalfEven, ..UHD_V1 };
+
+/// The same models in llama.cpp.
+const MTMD: Slicing = Slicing {
+    round: Round::HalfAway,
+    slice_test: SliceTest::AnySide,
+    unsliced: Unsliced::Square,
+    tie: Tie::FirstIn32Bits,
+    fit: Fit::Letterbox,
+    ..MINICPM
+};
+
+/// Every preset by the name a model file gives it. The `mtmd-` ones reproduce llama.cpp's deviations, for comparison.
+pub const PRESETS: [(&str, Slicing); 7] = [
+    ("uhd-v1", UHD_V1),
+    ("minicpm-v", MINICPM),
+    ("minicpm-v-4.6-16x", Slicing { align: 56, tie: Tie::MoreRows, ..MINICPM }),
+    ("minicpm-v-4.6-4x", Slicing { align: 28, tie: Tie::MoreRows, ..MINICPM }),
+    ("mtmd-minicpm-v", MTMD),
+    ("mtmd-minicpm-v-4.6-16x", Slicing { align: 56, ..MTMD }),
+    ("mtmd-minicpm-v-4.6-4x", Slicing { align: 28, slice_test: SliceTest::Area, unsliced: Unsliced::Area, ..MTMD }),
+];
+
+/// What a model file says about slicing: a preset, and what it changes of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Knobs {
+    /// A name of [`PRESETS`].
+    pub preset: String,
+    /// See [`Slicing::area_side`].
+    pub area_side: Option<u32>,
+    /// See [`Slicing::align`].
+    pub align: Option<u32>,
+    /// See [`Slicing::max_slices`].
+    pub max_slices: Option<u32>,
+    /// `floor`, `half-even` or `half-away`.
+    pub round: Option<String>,
+}
+
+/// A grid of equal slices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grid {
+    /// Slices in a row.
+    pub columns: u32,
+    /// Rows of slices.
+    pub rows: u32,
+    /// What the encoder sees of each, in pixels.
+    pub slice: Size,
+}
+
+/// How a picture is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// The picture.
+    pub picture: Size,
+    /// The overview as the encoder sees it, in pixels.
+    pub overview: Size,
+    /// The slices; none where the overview shows enough.
+    pub grid: Option<Grid>,
+    /// How the picture fills its slices.
+    pub fit: Fit,
+}
+
+impl Slicing {
+    /// The preset of that name.
+    ///
+    /// # Errors
+    /// A model error that lists the names there are.
+    pub fn preset(name: &str) -> Result<Self> {
+        let found = PRESETS.iter().find(|(preset, _)| *preset == name);
+        found.map(|&(_, slicing)| slicing).ok_or_else(|| {
+            let known: Vec<_> = PRESETS.iter().map(|(name, _)| *name).collect();
+            Error::model(format!("The model asks for slicing “{name}”; this build knows {}.", known.join(", ")))
+        })
+    }
+
+    /// The preset of a model file with what the file changes of it.
+    ///
+    /// # Errors
+    /// A model error that names the knob and the value it cannot have.
+    pub fn from_knobs(knobs: &Knobs) -> Result<Self> {
+        let preset = Self::preset(&knobs.preset)?;
+        let round = match knobs.round.as_deref() {
+            None => preset.round,
+            Some("floor") => Round::Floor,
+            Some("half-even") => Round::HalfEven,
+            Some("half-away") => Round::HalfAway,
+            Some(other) => {
+                let known = "floor, half-even and half-away";
+                return Err(Error::model(format!("The model rounds slices by “{other}”; this build knows {known}.")));
+            }
+        };
+        let slicing = Self {
+            area_side: knobs.area_side.unwrap_or(preset.area_side),
+            align: knobs.align.unwrap_or(preset.align),
+            max_slices: knobs.max_slices.unwrap_or(preset.max_slices),
+            round,
+            ..preset
+        };
+        if slicing.align == 0 || !(slicing.align..=4096).contains(&slicing.area_side) {
+            return Err(Error::model(format!(
+                "The model asks for views of {} pixels a side in steps of {}; the side must lie between the step and 4096.",
+                slicing.area_side, slicing.align
+            )));
+        }
+        if !(1..=MOST_SLICES).contains(&slicing.max_slices) {
+            return Err(Error::model(format!(
+                "The model asks for up to {} slices; this build cuts 1 to {MOST_SLICES}.",
+                slicing.max_slices
+            )));
+        }
+        Ok(slicing)
+    }
+
+    /// How a picture of `width` × `height` pixels is cut.
+    ///
+    /// # Errors
+    /// A picture error for a side of zero, and for a strip thinner than [`MOST_ASPECT`] allows.
+    pub fn layout(&self, width: u32, height: u32) -> Result<Layout> {
+        let (short, long) = (width.min(height), width.max(height));
+        if short == 0 {
+            return Err(Error::picture("The picture has no pixels; choose another."));
+        }
+        if u64::from(long) > u64::from(short) * u64::from(MOST_ASPECT) {
+            return Err(Error::picture(format!(
+                "A picture of {width} × {height} pixels is too thin to look at; crop it to at most {MOST_ASPECT} times as \
+                 long as wide."
+            )));
+        }
+        let picture = Size::new(width, height);
+        let grid = self.grid(picture).map(|(columns, rows)| {
+            let cell_width = self.align_to(f64::from(width), columns) / columns;
+            let cell_height = self.align_to(f64::from(height), rows) / rows;
+            Grid { columns, rows, slice: self.fit_area(Size::new(cell_width, cell_height), true) }
+        });
+        let overview = match (grid, self.unsliced) {
+            (Some(_), _) => self.fit_area(picture, false),
+            (None, Unsliced::Area) => self.fit_area(picture, true),
+            (None, Unsliced::Square) => Size::new(self.area_side, self.area_side),
+        };
+        Ok(Layout { picture, overview, grid, fit: self.fit })
+    }
+
+    /// The columns and rows whose aspect is nearest the picture's, among all grids of one cell less, as many, or one cell
+    /// more than the area asks for. A grid of one cell is never a candidate: what is cut at all gets two slices or more.
+    fn grid(&self, picture: Size) -> Option<(u32, u32)> {
+        let view = Size::new(self.area_side, self.area_side).area();
+        let cells = picture.area().div_ceil(view).min(u64::from(self.max_slices)) as u32;
+        let cut = match self.slice_test {
+            SliceTest::Area => cells > 1,
+            SliceTest::AnySide => picture.width.max(picture.height) > self.area_side,
+        };
+        let counts = cells.saturating_sub(1).max(2)..=(cells + 1).min(self.max_slices);
+        let grids = counts.flat_map(|n| (1..=n).filter(move |c| n % c == 0).map(move |c| (c, n / c)));
+        grids.filter(|_| cut).reduce(|best, next| if self.nearer(picture, next, best) { next } else { best })
+    }
+
+    /// Whether |ln(W/H) − ln(c/r)| is less for grid `a` than for grid `b`, which comes before it in the order.
+    fn nearer(&self, picture: Size, a: (u32, u32), b: (u32, u32)) -> bool {
+        match compare_errors(picture, a, b) {
+            Ordering::Less => true,
+            Ordering::Greater => false,
+            Ordering::Equal if self.tie == Tie::FirstIn32Bits => false,
+            Ordering::Equal => match compare_rounded_errors(picture, a, b) {
+                Ordering::Less => true,
+                Ordering::Greater => false,
+                Ordering::Equal => self.tie == Tie::MoreRows && a.1 > b.1,
+            },
+        }
+    }
+
+    /// The size of about `area_side`² pixels with the aspect of `size`; a smaller one only grows `upscale`d. The width
+    /// follows from the truncated height, as in every reference.
+    fn fit_area(&self, size: Size, upscale: bool) -> Size {
+        let (mut width, mut height) = (f64::from(size.width), f64::from(size.height));
+        let side = f64::from(self.area_side);
+        if upscale || width * height > side * side {
+            let aspect = width / height;
+            height = (side / aspect.sqrt()).trunc();
+            width = (height * aspect).trunc();
+        }
+        Size::new(self.align_to(width, self.align), self.align_to(height, self.align))
+    }
+
+    /// The multiple of `step` that `x` rounds to; at least one step.
+    fn align_to(&self, x: f64, step: u32) -> u32 {
+        let steps = x / f64::from(step);
+        let steps = match self.round {
+            Round::Floor => steps.floor(),
+            Round::HalfEven => steps.round_ties_even(),
+            Round::HalfAway => steps.round(),
+        };
+        (steps as u32).max(1) * step
+    }
+}
+
+/// Compares |ln x − ln a| with |ln x − ln b| for x = W/H without a logarithm: of two ratios the larger is nearer exactly
+/// when x² exceeds their product.
+fn compare_errors(picture: Size, a: (u32, u32), b: (u32, u32)) -> Ordering {
+    let [w, h, ac, ar, bc, br] = [picture.width, picture.height, a.0, a.1, b.0, b.1].map(u128::from);
+    let x_squared = (w * w * ar * br).cmp(&(h * h * ac * bc));
+    match (ac * br).cmp(&(bc * ar)) {
+        Ordering::Greater => x_squared.reverse(),
+        Ordering::Less => x_squared,
+        Ordering::Equal => Ordering::Equal,
+    }
+}
+
+/// The same for an exact tie, as 64-bit floating point sees it. In a tie x is itself a ratio of the table.
+fn compare_rounded_errors(picture: Size, a: (u32, u32), b: (u32, u32)) -> Ordering {
+    let error = |grid: (u32, u32)| Some((ln(picture.width, picture.height)? - ln(grid.0, grid.1)?).abs());
+    error(a).zip(error(b)).and_then(|(a, b)| a.partial_cmp(&b)).unwrap_or(Ordering::Equal)
+}
+
+impl Layout {
+    /// Views the encoder sees: the slices and the overview.
+    pub fn views(&self) -> u32 {
+        1 + self.grid.map_or(0, |grid| grid.columns * grid.rows)
+    }
+
+    /// The part of the picture that one slice shows, in whole pixels of the picture: each pixel belongs to the slice
+    /// that its centre falls into, so that the slices share no pixel and leave none out. The whole picture when there is
+    /// no grid. Letterboxing is not reckoned with.
+    pub fn source_rect(&self, column: u32, row: u32) -> Rect {
+        let (columns, rows) = self.grid.map_or((1, 1), |grid| (grid.columns, grid.rows));
+        let border = |i: u32, n: u32, side: u32| {
+            let (i, n, side) = (u64::from(i.min(n)), u64::from(n), u64::from(side));
+            // The first pixel whose centre, x + ½, is not left of side · i / n.
+            (2 * side * i).saturating_sub(n).div_ceil(2 * n) as u32
+        };
+        let (x, y) = (border(column, columns, self.picture.width), border(row, rows, self.picture.height));
+        Rect {
+            x,
+            y,
+            width: border(column.saturating_add(1), columns, self.picture.width) - x,
+            height: border(row.saturating_add(1), rows, self.picture.height) - y,
+        }
+    }
+}
