@@ -1,4 +1,7 @@
 //! Loupe answers questions about a picture on the machine that holds it.
 pub mod error;
+pub mod gguf;
+pub mod graph;
 pub mod image;
+pub mod model;
 pub mod protocol;

@@ -1,0 +1,254 @@
+//! Writes a graph down, checking shapes as it goes.
+//!
+//! A shape that does not fit is a fault in the model's configuration (a damaged or unsupported file), so it is an error
+//! with the node's name, never a panic. The first one is kept and comes out of [`Builder::finish`]: model code reads as
+//! arithmetic, without a `?` at each step.
+
+use super::{Act, CacheId, Mask, NormKind, Op, RopeKind, Rows, Value};
+use crate::error::{Error, Result};
+
+/// A weight of a graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct WeightId(u32);
+
+impl WeightId {
+    /// Its place in [`Graph::weights`].
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// What a graph asks of the model's files: the table that is checked against their headers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Weight {
+    /// The tensor's name in the file.
+    pub name: String,
+    /// `[rows, cols]`; a vector is one row.
+    pub shape: [usize; 2],
+}
+
+/// One operation of a graph and the shape of its value.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// What the value is called in traces and errors.
+    pub name: String,
+    /// The operation.
+    pub op: Op,
+    /// Rows of the value.
+    pub rows: Rows,
+    /// Columns of the value.
+    pub cols: usize,
+}
+
+/// A finished graph; nodes are in an order in which each reads only earlier ones.
+#[derive(Clone, Debug)]
+pub struct Graph {
+    /// The operations.
+    pub nodes: Vec<Node>,
+    /// The weights.
+    pub weights: Vec<Weight>,
+    /// The values that can be read after a run.
+    pub outputs: Vec<Value>,
+}
+
+/// A graph being written.
+#[derive(Default)]
+pub struct Builder {
+    nodes: Vec<Node>,
+    weights: Vec<Weight>,
+    scope: String,
+    fault: Option<String>,
+}
+
+impl Builder {
+    /// Names the next value; later values get names made from it.
+    pub fn scope(&mut self, name: impl Into<String>) {
+        self.scope = name.into();
+    }
+
+    /// Gives a value the name it has in traces.
+    pub fn name(&mut self, value: Value, name: impl Into<String>) -> Value {
+        self.nodes[value.index()].name = name.into();
+        value
+    }
+
+    /// Columns of a value.
+    pub fn width(&self, value: Value) -> usize {
+        self.nodes[value.index()].cols
+    }
+
+    /// A weight by its name in the file.
+    pub fn weight(&mut self, name: impl Into<String>, shape: [usize; 2]) -> WeightId {
+        let name = name.into();
+        let known = self.weights.iter().position(|w| w.name == name);
+        let at = known.unwrap_or_else(|| {
+            self.weights.push(Weight { name, shape });
+            self.weights.len() - 1
+        });
+        if self.weights[at].shape != shape {
+            self.fault(format!("weight `{}` is used in two shapes", self.weights[at].name));
+        }
+        WeightId(at as u32)
+    }
+
+    /// A matrix given with each call.
+    pub fn input(&mut self, name: &'static str, rows: Rows, cols: usize) -> Value {
+        self.push(Op::Input(name), rows, cols)
+    }
+
+    /// A weight used as a matrix.
+    pub fn constant(&mut self, weight: WeightId) -> Value {
+        let [rows, cols] = self.weights[weight.index()].shape;
+        self.push(Op::Constant(weight), Rows::Fixed(rows), cols)
+    }
+
+    /// See [`Op::Embed`].
+    pub fn embed(&mut self, table: WeightId) -> Value {
+        let cols = self.weights[table.index()].shape[1];
+        self.push(Op::Embed(table), Rows::Tokens, cols)
+    }
+
+    /// See [`Op::Linear`].
+    pub fn linear(&mut self, x: Value, weight: WeightId, bias: Option<WeightId>, act: Option<Act>) -> Value {
+        let [out, inner] = self.weights[weight.index()].shape;
+        self.expect(inner == self.width(x), "a linear layer's width");
+        self.expect_vector(bias, out);
+        self.push(Op::Linear { x, weight, bias, act }, self.rows(x), out)
+    }
+
+    /// See [`Op::Norm`].
+    pub fn norm(
+        &mut self,
+        x: Value,
+        kind: NormKind,
+        weight: WeightId,
+        bias: Option<WeightId>,
+        eps: f32,
+        groups: usize,
+    ) -> Value {
+        let cols = self.width(x);
+        self.expect(groups > 0 && cols.is_multiple_of(groups), "a norm's groups");
+        self.expect_vector(Some(weight), cols / groups.max(1));
+        self.expect_vector(bias, cols / groups.max(1));
+        self.push(Op::Norm { x, kind, weight, bias, eps, groups }, self.rows(x), cols)
+    }
+
+    /// See [`Op::Rope`].
+    pub fn rope(&mut self, x: Value, kind: RopeKind, heads: usize, turned: usize, base: f32) -> Value {
+        let cols = self.width(x);
+        let dim = if heads > 0 && cols.is_multiple_of(heads) { cols / heads } else { 0 };
+        self.expect(turned.is_multiple_of(2) && (1..=dim).contains(&turned), "rotary dimensions");
+        self.push(Op::Rope { x, kind, heads, turned, base }, self.rows(x), cols)
+    }
+
+    /// See [`Op::Store`].
+    pub fn store(&mut self, x: Value, cache: CacheId) -> Value {
+        self.push(Op::Store { x, cache }, Rows::Cached, self.width(x))
+    }
+
+    /// See [`Op::Attend`]; the scale is 1/√dim.
+    pub fn attend(&mut self, [q, k, v]: [Value; 3], heads: usize, kv_heads: usize, mask: Mask) -> Value {
+        let (cols, kv_cols) = (self.width(q), self.width(k));
+        let fits = heads > 0
+            && kv_heads > 0
+            && heads.is_multiple_of(kv_heads)
+            && cols.is_multiple_of(heads)
+            && kv_cols == cols / heads * kv_heads
+            && self.width(v) == kv_cols
+            && self.rows(k) == self.rows(v);
+        self.expect(fits, "attention heads");
+        let scale = 1.0 / (cols as f32 / heads.max(1) as f32).sqrt();
+        self.push(Op::Attend { q, k, v, heads, kv_heads, scale, mask }, self.rows(q), cols)
+    }
+
+    /// See [`Op::Add`].
+    pub fn add(&mut self, a: Value, b: Value) -> Value {
+        self.expect_same(a, b);
+        self.push(Op::Add(a, b), self.rows(a), self.width(a))
+    }
+
+    /// See [`Op::Gate`].
+    pub fn gate(&mut self, a: Value, b: Value, act: Act) -> Value {
+        self.expect_same(a, b);
+        self.push(Op::Gate { a, b, act }, self.rows(a), self.width(a))
+    }
+
+    /// See [`Op::Scale`].
+    pub fn scale(&mut self, x: Value, factor: f32) -> Value {
+        self.push(Op::Scale { x, factor }, self.rows(x), self.width(x))
+    }
+
+    /// See [`Op::Act`].
+    pub fn act(&mut self, x: Value, act: Act) -> Value {
+        self.push(Op::Act { x, act }, self.rows(x), self.width(x))
+    }
+
+    /// See [`Op::Rows`].
+    pub fn gather(&mut self, x: Value, index: &'static str, rows: Rows) -> Value {
+        self.push(Op::Rows { x, index }, rows, self.width(x))
+    }
+
+    /// See [`Op::Concat`]; live parts are the tokens first, then the picture rows.
+    pub fn concat(&mut self, a: Value, b: Value) -> Value {
+        self.expect(self.width(a) == self.width(b), "joined matrices");
+        let rows = match (self.rows(a), self.rows(b)) {
+            (Rows::Fixed(n), Rows::Fixed(m)) => Rows::Fixed(n + m),
+            (Rows::Tokens, Rows::Pictures) => Rows::Prompt,
+            _ => {
+                self.fault("rows that cannot be joined".into());
+                Rows::Prompt
+            }
+        };
+        self.push(Op::Concat(a, b), rows, self.width(a))
+    }
+
+    /// See [`Op::TopK`].
+    pub fn top_k(&mut self, x: Value, k: usize) -> Value {
+        self.expect((1..=self.width(x)).contains(&k), "a top-k");
+        self.push(Op::TopK { x, k }, self.rows(x), k)
+    }
+
+    /// The graph, with the values that will be read after a run.
+    ///
+    /// # Errors
+    /// A model error naming the first node whose shape did not fit.
+    pub fn finish(self, outputs: Vec<Value>) -> Result<Graph> {
+        match self.fault {
+            None => Ok(Graph { nodes: self.nodes, weights: self.weights, outputs }),
+            Some(fault) => Err(Error::model(format!(
+                "The model's sizes do not fit together: {fault}. The file is damaged or of a kind Loupe does not support."
+            ))),
+        }
+    }
+
+    fn rows(&self, x: Value) -> Rows {
+        self.nodes[x.index()].rows
+    }
+
+    fn push(&mut self, op: Op, rows: Rows, cols: usize) -> Value {
+        let value = Value(self.nodes.len() as u32);
+        let name = format!("{}#{}", self.scope, value.0);
+        self.nodes.push(Node { name, op, rows, cols });
+        value
+    }
+
+    fn expect_same(&mut self, a: Value, b: Value) {
+        self.expect((self.rows(a), self.width(a)) == (self.rows(b), self.width(b)), "combined matrices");
+    }
+
+    fn expect_vector(&mut self, weight: Option<WeightId>, len: usize) {
+        let fits = weight.is_none_or(|w| self.weights[w.index()].shape == [1, len]);
+        self.expect(fits, "a vector's length");
+    }
+
+    fn expect(&mut self, fits: bool, what: &str) {
+        if !fits {
+            self.fault(what.into());
+        }
+    }
+
+    fn fault(&mut self, what: String) {
+        let scope = &self.scope;
+        self.fault.get_or_insert_with(|| format!("{what} at `{scope}`"));
+    }
+}

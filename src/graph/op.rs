@@ -1,0 +1,158 @@
+//! The operations. There are few on purpose: each must be written once for every executor.
+
+use super::WeightId;
+
+/// A matrix that a node computes: the node's place in the graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Value(pub(super) u32);
+
+impl Value {
+    /// The place of the node in [`Graph::nodes`](super::Graph).
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A key or value cache: rows of one layer, kept from call to call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CacheId(pub u32);
+
+/// How many rows a value has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rows {
+    /// Always this many.
+    Fixed(usize),
+    /// One for each token id of this call.
+    Tokens,
+    /// One for each picture row of this call.
+    Pictures,
+    /// One for each position of this call: tokens and picture rows together.
+    Prompt,
+    /// One for each position so far, this call's included.
+    Cached,
+}
+
+/// The sizes that differ from call to call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Live {
+    /// Token ids in this call.
+    pub tokens: usize,
+    /// Picture rows in this call.
+    pub pictures: usize,
+    /// Positions in the cache before this call.
+    pub position: usize,
+}
+
+impl Rows {
+    /// The number of rows in a call.
+    pub fn resolve(self, live: &Live) -> usize {
+        match self {
+            Self::Fixed(n) => n,
+            Self::Tokens => live.tokens,
+            Self::Pictures => live.pictures,
+            Self::Prompt => live.tokens + live.pictures,
+            Self::Cached => live.position + live.tokens + live.pictures,
+        }
+    }
+}
+
+/// An element-wise function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// x·σ(x)
+    Silu,
+    /// ½x(1 + tanh(√(2/π)(x + 0.044715x³)))
+    GeluTanh,
+    /// ½x(1 + erf(x/√2))
+    GeluErf,
+    /// x·σ(1.702x)
+    GeluQuick,
+}
+
+/// How a row is normalised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NormKind {
+    /// Divided by its root mean square.
+    Rms,
+    /// Its mean taken off, divided by its standard deviation.
+    Layer,
+}
+
+/// Which two channels of a head turn together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RopeKind {
+    /// 2i and 2i + 1 (GGUF's `llama`).
+    Pairs,
+    /// i and i + half (GGUF's `qwen2`, and Hugging Face).
+    Halves,
+}
+
+/// Which keys a query sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mask {
+    /// All of them.
+    Full,
+    /// Those at or before its own position; the last query row sits at the last key row.
+    Causal,
+}
+
+/// One operation. Shapes are `[rows, cols]`; every matrix is f32 to the graph, whatever its weights are stored as.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs, reason = "each variant's sentence names its fields")]
+pub enum Op {
+    /// A matrix given with each call, by name.
+    Input(&'static str),
+    /// A weight used as a matrix.
+    Constant(WeightId),
+    /// The rows of a weight `[vocabulary, cols]` that the call's token ids name.
+    Embed(WeightId),
+    /// act(x·Wᵀ + b) for W `[out, in]`, b `[1, out]`.
+    Linear { x: Value, weight: WeightId, bias: Option<WeightId>, act: Option<Act> },
+    /// Each row, in `groups` equal groups of columns, normalised, then times `weight` (and plus `bias`), each `[1, cols/groups]`.
+    Norm { x: Value, kind: NormKind, weight: WeightId, bias: Option<WeightId>, eps: f32, groups: usize },
+    /// Rotary positions (arXiv 2104.09864) on the first `turned` channels of each of `heads` heads; row r sits at
+    /// position + r of the call.
+    Rope { x: Value, kind: RopeKind, heads: usize, turned: usize, base: f32 },
+    /// Writes the rows of x into the cache at the call's position; the value is the whole cache up to there.
+    Store { x: Value, cache: CacheId },
+    /// softmax(scale·q·kᵀ)·v for each head. q is `[n, heads·dim]`, k and v `[m, kv_heads·dim]`: no transposes.
+    Attend { q: Value, k: Value, v: Value, heads: usize, kv_heads: usize, scale: f32, mask: Mask },
+    /// a + b.
+    Add(Value, Value),
+    /// act(a)·b.
+    Gate { a: Value, b: Value, act: Act },
+    /// x·factor.
+    Scale { x: Value, factor: f32 },
+    /// act(x).
+    Act { x: Value, act: Act },
+    /// The rows of x that an index given with each call names, in its order.
+    Rows { x: Value, index: &'static str },
+    /// The rows of a, then those of b.
+    Concat(Value, Value),
+    /// The columns of the k largest elements of each row, largest first, the lower column first among equals.
+    TopK { x: Value, k: usize },
+}
+
+impl Op {
+    /// The values it reads.
+    pub fn reads(&self) -> Vec<Value> {
+        match *self {
+            Self::Input(_) | Self::Constant(_) | Self::Embed(_) => vec![],
+            Self::Linear { x, .. }
+            | Self::Norm { x, .. }
+            | Self::Rope { x, .. }
+            | Self::Store { x, .. }
+            | Self::Scale { x, .. }
+            | Self::Act { x, .. }
+            | Self::Rows { x, .. }
+            | Self::TopK { x, .. } => vec![x],
+            Self::Add(a, b) | Self::Gate { a, b, .. } | Self::Concat(a, b) => vec![a, b],
+            Self::Attend { q, k, v, .. } => vec![q, k, v],
+        }
+    }
+
+    /// Whether its value lies in a cache or a weight rather than in the arena.
+    pub fn is_elsewhere(&self) -> bool {
+        matches!(self, Self::Constant(_) | Self::Store { .. })
+    }
+}

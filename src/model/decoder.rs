@@ -1,0 +1,71 @@
+//! The language model: rows in, logits of the last position out.
+
+use super::{
+    block::{Names, block, norm},
+    config::TextConfig,
+};
+use crate::{
+    error::Result,
+    graph::{Builder, CacheId, Graph, Rows, Value},
+};
+
+/// Token ids of the call, in prompt order.
+pub const IDS: &str = "ids";
+/// Encoded picture rows of the call, in prompt order.
+pub const PICTURES: &str = "pictures";
+/// For each position of the call, its row: tokens first, then picture rows.
+pub const ORDER: &str = "order";
+/// The position whose logits are wanted, counted within the call.
+pub const LAST: &str = "last";
+/// The name of the logits in traces.
+pub const LOGITS: &str = "logits";
+
+const NAMES: Names =
+    Names { prefix: "blk", attention_norm: "attn_norm", attention_out: "attn_output", ffn_norm: "ffn_norm" };
+
+/// The graph of a chunk of a prompt: inputs [`IDS`], [`PICTURES`] `[pictures, width]`, [`ORDER`] and [`LAST`];
+/// output the logits `[1, vocabulary]` of one position.
+///
+/// # Errors
+/// A model error when the configuration's sizes do not fit together.
+pub fn prefill(c: &TextConfig) -> Result<Graph> {
+    let mut g = Builder::default();
+    let table = g.weight("token_embd.weight", [c.vocabulary, c.layer.width]);
+    let tokens = g.embed(table);
+    let pictures = g.input(PICTURES, Rows::Pictures, c.layer.width);
+    let all = g.concat(tokens, pictures);
+    let x = g.gather(all, ORDER, Rows::Prompt);
+    let x = layers(&mut g, x, c);
+    let last = g.gather(x, LAST, Rows::Fixed(1));
+    logits(g, last, c)
+}
+
+/// The graph of one step of decoding: input [`IDS`], one of them; output the logits `[tokens, vocabulary]`.
+///
+/// # Errors
+/// A model error when the configuration's sizes do not fit together.
+pub fn decode(c: &TextConfig) -> Result<Graph> {
+    let mut g = Builder::default();
+    let table = g.weight("token_embd.weight", [c.vocabulary, c.layer.width]);
+    let x = g.embed(table);
+    let x = layers(&mut g, x, c);
+    logits(g, x, c)
+}
+
+fn layers(g: &mut Builder, mut x: Value, c: &TextConfig) -> Value {
+    for index in 0..c.layers {
+        let caches = [2 * index, 2 * index + 1].map(|at| CacheId(at as u32));
+        x = block(g, x, &c.layer, &NAMES, index, Some(caches));
+    }
+    x
+}
+
+fn logits(mut g: Builder, x: Value, c: &TextConfig) -> Result<Graph> {
+    g.scope(LOGITS);
+    let x = norm(&mut g, x, c.layer.norm, "output_norm", c.layer.eps);
+    let name = if c.tied { "token_embd.weight" } else { "output.weight" };
+    let weight = g.weight(name, [c.vocabulary, c.layer.width]);
+    let y = g.linear(x, weight, None, None);
+    g.name(y, LOGITS);
+    g.finish(vec![y])
+}
