@@ -1,5 +1,6 @@
 //! Loupe answers questions about a picture on the machine that holds it.
 pub mod error;
+pub mod exec;
 pub mod gguf;
 pub mod graph;
 pub mod image;

@@ -1,0 +1,43 @@
+//! What runs a plan. `reference` is the meaning of every operation; faster executors must agree with it.
+
+mod reference;
+
+pub use reference::Reference;
+
+use crate::{
+    error::Result,
+    gguf::Tensor,
+    graph::{Live, Plan, Trace},
+};
+
+/// A matrix or an index that a call gives.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// f32, row by row.
+    Matrix(&'a [f32]),
+    /// Token ids, or the rows that [`Op::Rows`](crate::graph::Op::Rows) gathers.
+    Index(&'a [u32]),
+}
+
+/// A machine that holds weights and caches and runs plans.
+///
+/// Running is synchronous; reading a result back is not, because a browser's GPU answers only later.
+pub trait Executor {
+    /// Takes a weight, to be found by its name.
+    ///
+    /// # Errors
+    /// A model error when there is not enough memory or the type cannot be read.
+    fn load(&mut self, name: &str, tensor: Tensor) -> Result<()>;
+
+    /// Runs a plan. Inputs are found by their names in the graph; `trace` records each node.
+    ///
+    /// # Errors
+    /// An internal error naming the node that failed.
+    fn run(&mut self, plan: &Plan, live: &Live, inputs: &[(&str, Input)], trace: Option<&mut Trace>) -> Result<()>;
+
+    /// Reads output `at` of the last run, row by row.
+    ///
+    /// # Errors
+    /// An internal error when there is no such output.
+    fn read(&mut self, at: usize) -> impl Future<Output = Result<Vec<f32>>>;
+}
