@@ -7,6 +7,7 @@ mod logarithms;
 pub mod patches;
 pub mod resize;
 pub mod slice;
+pub mod strategies;
 pub mod views;
 
 use crate::error::{Error, Result};

@@ -18,7 +18,7 @@ pub struct Normalise {
 /// # Errors
 /// An internal error when the sides of the view are not multiples of `patch`.
 pub fn patch_rows(view: &Rgb, patch: u32, normalise: &Normalise) -> Result<Vec<f32>> {
-    if patch == 0 || view.width % patch != 0 || view.height % patch != 0 {
+    if patch == 0 || !view.width.is_multiple_of(patch) || !view.height.is_multiple_of(patch) {
         return Err(Error::internal(format!(
             "A view of {} × {} pixels does not divide into patches of {patch}; report this.",
             view.width, view.height
