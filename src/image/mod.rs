@@ -1,12 +1,15 @@
 //! From the bytes of a picture to the rows of patches that a vision encoder reads.
 //!
-//! `decode` (bytes → [`Rgb`]) → [`slice`] (its size → a [`slice::Layout`]) → [`views`] (pixels of the slices and of the
+//! [`decode`] (bytes → [`Rgb`]) → [`slice`] (its size → a [`slice::Layout`]) → [`views`] (pixels of the slices and of the
 //! overview, by [`resize`]) → [`patches`] (rows for the patch embedding).
 
+pub mod decode;
+pub mod draw;
 mod logarithms;
 pub mod patches;
 pub mod resize;
 pub mod slice;
+pub mod sniff;
 pub mod strategies;
 pub mod views;
 
