@@ -5,4 +5,6 @@ pub mod gguf;
 pub mod graph;
 pub mod image;
 pub mod model;
+#[cfg(feature = "probe")]
+pub mod probe;
 pub mod protocol;
