@@ -45,25 +45,26 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// A wrong call.
     pub fn usage(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Usage, message)
+        Self::of_kind(ErrorKind::Usage, message)
     }
 
     /// A picture that cannot be read.
     pub fn picture(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Picture, message)
+        Self::of_kind(ErrorKind::Picture, message)
     }
 
     /// A model that cannot be used.
     pub fn model(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Model, message)
+        Self::of_kind(ErrorKind::Model, message)
     }
 
     /// A fault of Loupe's own.
     pub fn internal(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Internal, message)
+        Self::of_kind(ErrorKind::Internal, message)
     }
 
-    fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+    /// An error of any category.
+    pub fn of_kind(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), cause: None }
     }
 

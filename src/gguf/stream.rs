@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, io::Read};
 
+use half::{bf16, f16};
 use sha2::{Digest, Sha256};
 
 use super::{GgmlType, Header, header::matrix};
@@ -22,6 +23,19 @@ impl Tensor {
     /// The tensor as a matrix: one row for a vector, the first dimension's rows otherwise.
     pub fn matrix(&self) -> [usize; 2] {
         matrix(&self.shape)
+    }
+
+    /// The elements of an unquantised tensor; `None` for block types.
+    pub fn floats(&self) -> Option<Vec<f32>> {
+        let halves = || self.data.chunks_exact(2).map(|b| [b[0], b[1]]);
+        match self.ggml_type {
+            GgmlType::F32 => {
+                Some(self.data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
+            }
+            GgmlType::F16 => Some(halves().map(|b| f16::from_le_bytes(b).to_f32()).collect()),
+            GgmlType::BF16 => Some(halves().map(|b| bf16::from_le_bytes(b).to_f32()).collect()),
+            _ => None,
+        }
     }
 }
 

@@ -8,7 +8,7 @@ mod positions;
 mod vision;
 mod weights;
 
-pub use config::{ConnectorConfig, TextConfig, VisionConfig, VlmConfig};
+pub use config::{ConnectorConfig, LayerConfig, TextConfig, VisionConfig, VlmConfig};
 pub use decoder::{IDS, LAST, LOGITS, ORDER, PICTURES, decode, prefill};
 pub use positions::{interpolate, resampler_positions};
 pub use vision::{KEY_POSITIONS, PATCHES, POSITIONS, QUERY_POSITIONS, ViewInputs, view, view_inputs};
