@@ -94,3 +94,8 @@ pub fn distance(a: Rgb8, b: Rgb8) -> f32 {
     let [r, g, b] = [0, 1, 2].map(|i| f32::from(a[i]) - f32::from(b[i]));
     ((2.0 + mean_red / 256.0) * r * r + 4.0 * g * g + (2.0 + (255.0 - mean_red) / 256.0) * b * b).sqrt()
 }
+
+/// How light a value is, 0…255 (Rec. 601): letters need a difference of light, not only of hue.
+pub fn lightness(rgb: Rgb8) -> f32 {
+    0.299 * f32::from(rgb[0]) + 0.587 * f32::from(rgb[1]) + 0.114 * f32::from(rgb[2])
+}

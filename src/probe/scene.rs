@@ -59,6 +59,13 @@ pub struct Background {
     pub style: Ground,
 }
 
+impl Background {
+    /// The values everything on it must differ from.
+    pub fn ends(&self) -> [Rgb8; 2] {
+        if self.style == Ground::Plain { [self.from; 2] } else { [self.from, self.to] }
+    }
+}
+
 /// How a background varies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ground {

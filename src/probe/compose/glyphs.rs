@@ -1,7 +1,6 @@
 //! Pages full of characters.
 
 use super::Draft;
-use super::ground::LEGIBLE;
 use crate::probe::scene::{Novelty, Text};
 
 impl Draft<'_> {
@@ -21,7 +20,7 @@ impl Draft<'_> {
             }
             let face = faces.start + self.rng.below(faces.len());
             let background = self.scene.background.clone();
-            let (colour, rgb) = self.ink_on(background.from, background.colour.unwrap_or(usize::MAX), LEGIBLE * 0.85);
+            let (colour, rgb) = self.letter_ink(background.ends(), background.colour);
             let mut x = bounds[0] + self.rng.range(0.0, 10.0) * pixel;
             loop {
                 let text = self.kit.words.draw(&mut self.rng, self.held_out, 6);

@@ -1,13 +1,16 @@
 //! Backgrounds, and inks that show on them.
 
 use super::Draft;
-use crate::probe::colours::{Colour, NAMES, Rgb8, distance};
+use crate::probe::colours::{Colour, NAMES, Rgb8, distance, lightness};
 use crate::probe::scene::{Background, Ground};
 
 /// Shapes differ from their ground at least this much.
 pub(super) const APART: f32 = 150.0;
-/// Letters, whose strokes are thin, differ more.
-pub(super) const LEGIBLE: f32 = 230.0;
+
+/// Whether letters of `ink` can be read on `ground`: their strokes are thin, so light must differ as well as hue.
+pub(super) fn legible(ink: Rgb8, ground: Rgb8) -> bool {
+    distance(ink, ground) >= 200.0 && (lightness(ink) - lightness(ground)).abs() >= 65.0
+}
 
 /// A sheet of paper.
 pub(super) fn plain_white() -> Background {
@@ -45,10 +48,7 @@ impl Draft<'_> {
         if background.colour == Some(colour) {
             return None;
         }
-        let ends = match background.style {
-            Ground::Plain => [background.from; 2],
-            _ => [background.from, background.to],
-        };
+        let ends = background.ends();
         (0..3).map(|_| self.palette.value(colour, &mut self.rng)).find(|&rgb| ends.iter().all(|&g| distance(rgb, g) >= apart))
     }
 
@@ -57,17 +57,18 @@ impl Draft<'_> {
         (0..NAMES.len()).filter_map(|colour| Some((colour, self.ink(colour, apart)?))).collect()
     }
 
-    /// A colour and value that shows at least `apart` from `on`.
-    pub(super) fn ink_on(&mut self, on: Rgb8, not: Colour, apart: f32) -> (Colour, Rgb8) {
+    /// A colour and value for letters on a ground between the values `on`; never the colour `not`.
+    pub(super) fn letter_ink(&mut self, on: [Rgb8; 2], not: Option<Colour>) -> (Colour, Rgb8) {
         for _ in 0..40 {
+            // red, orange, yellow, green, blue, purple, pink, brown, black, white, gray
             let colour = self.rng.weighted(&[3.0, 1.0, 2.0, 3.0, 4.0, 2.0, 1.0, 1.0, 10.0, 10.0, 0.5]);
             let rgb = self.palette.value(colour, &mut self.rng);
-            if colour != not && distance(rgb, on) >= apart {
+            if Some(colour) != not && on.iter().all(|&ground| legible(rgb, ground)) {
                 return (colour, rgb);
             }
         }
-        let dark = on.iter().map(|&v| u32::from(v)).sum::<u32>() < 380;
-        let colour = if dark { 9 } else { 8 };
+        // On a middle gray only one of the ends is left.
+        let colour = if lightness(on[0]) + lightness(on[1]) < 260.0 { 9 } else { 8 };
         (colour, self.palette.value(colour, &mut self.rng))
     }
 }

@@ -81,19 +81,19 @@ pub fn compose(seed: u64, kit: &Kit) -> Result<Scene> {
     let view = layout.grid.map_or([layout.overview.width, layout.overview.height], |grid| {
         [grid.slice.width * grid.columns, grid.slice.height * grid.rows]
     });
+    let pixel = ((width * height) as f32 / (view[0] * view[1]) as f32).sqrt();
     let mut family = Family::ALL[rng.weighted(&kit.weights)];
-    // No word fits a strip: it shows shapes or areas.
-    if view[0] < 70 && matches!(family, Family::Text | Family::Mixed) {
+    // No word fits a narrow strip, and none is legible in a thumbnail: those show shapes or areas.
+    if (view[0] < 70 || pixel < 0.65) && matches!(family, Family::Text | Family::Mixed) {
         family = Family::Shapes;
     }
-    let scale = (view[0] * view[1]) as f32 / (width * height) as f32;
     let scene = Scene {
         seed,
         family,
         novelty,
         width,
         height,
-        pixel: 1.0 / scale.sqrt(),
+        pixel,
         background: ground::plain_white(),
         areas: Vec::new(),
         objects: Vec::new(),
@@ -138,6 +138,11 @@ impl Draft<'_> {
     fn wear(&mut self) -> Wear {
         let rng = &mut self.rng;
         let mut wear = Wear { seed: rng.next(), ..Wear::default() };
+        // A thumbnail has lost enough.
+        if self.scene.pixel < 0.8 {
+            wear.noise = if rng.chance(0.3) { rng.int(2, 8) } else { 0 };
+            return wear;
+        }
         if rng.chance(0.3) {
             wear.noise = rng.int(2, 14);
         }

@@ -1,9 +1,9 @@
 //! Sets words and numbers.
 
 use super::Draft;
-use super::ground::LEGIBLE;
-use crate::probe::colours::distance;
-use crate::probe::scene::{Bounds, Ground, Text};
+use super::ground::APART;
+use crate::probe::colours::{Colour, Rgb8};
+use crate::probe::scene::{Bounds, Novelty, Text};
 
 /// Smallest em, in pixels of the view: capitals of 10 pixels, small letters of 8.
 const SMALLEST: f32 = 15.0;
@@ -34,7 +34,7 @@ impl Draft<'_> {
         let pixel = self.scene.pixel;
         let (width, height) = ((bounds[2] - bounds[0]) / pixel, (bounds[3] - bounds[1]) / pixel);
         let fonts = &self.kit.fonts;
-        let faces = fonts.part(self.held_out && self.scene.novelty == crate::probe::scene::Novelty::Fonts);
+        let faces = fonts.part(self.held_out && self.scene.novelty == Novelty::Fonts);
         let face = faces.start + self.rng.below(faces.len());
         let padding = if sign { 0.45 } else { 0.0 };
         let tallest = largest.min(height / (1.06 + 2.0 * padding));
@@ -70,34 +70,21 @@ impl Draft<'_> {
         }
         let mut line =
             Text { text, face, em, colour: 0, rgb: [0; 3], x, y, width: wide, turn, sign: None };
+        let background = self.scene.background.clone();
         if sign {
             let [left, top, right, bottom] = line.bounds();
-            let (on, not) = (self.scene.background.from, self.scene.background.colour.unwrap_or(usize::MAX));
-            let (colour, rgb) = self.board(on, not);
+            let Some((colour, rgb)) = self.board() else { return };
             line.sign = Some((colour, rgb, [left - pad, top - pad * 0.7, right + pad, bottom + pad * 0.7]));
-            (line.colour, line.rgb) = self.ink_on(rgb, colour, LEGIBLE);
+            (line.colour, line.rgb) = self.letter_ink([rgb; 2], Some(colour));
         } else {
-            let background = self.scene.background.clone();
-            (line.colour, line.rgb) = self.ink_on(background.from, background.colour.unwrap_or(usize::MAX), LEGIBLE);
-            let graded = background.style != Ground::Plain;
-            if graded && distance(line.rgb, background.to) < LEGIBLE {
-                let dark = background.from.iter().map(|&v| u32::from(v)).sum::<u32>() < 380;
-                line.colour = if dark { 9 } else { 8 };
-                line.rgb = self.palette.value(line.colour, &mut self.rng);
-            }
+            (line.colour, line.rgb) = self.letter_ink(background.ends(), background.colour);
         }
         self.scene.texts.push(line);
     }
 
-    /// A colour for a sign: any that differs from the ground.
-    fn board(&mut self, on: [u8; 3], not: usize) -> (usize, [u8; 3]) {
-        for _ in 0..40 {
-            let colour = self.rng.below(11);
-            let rgb = self.palette.value(colour, &mut self.rng);
-            if colour != not && distance(rgb, on) >= super::ground::APART {
-                return (colour, rgb);
-            }
-        }
-        self.ink_on(on, not, super::ground::APART)
+    /// A colour for a sign: any that shows on the ground.
+    fn board(&mut self) -> Option<(Colour, Rgb8)> {
+        let inks = self.inks(APART);
+        (!inks.is_empty()).then(|| *self.rng.pick(&inks))
     }
 }

@@ -35,22 +35,23 @@ pub(super) fn ask(rng: &mut Rng, scene: &Scene, asks: &mut Vec<Ask>) {
     if rng.chance(0.6) {
         of(rng, objects.len(), noun);
     }
+    // Everything countable, then a few of it, so that large counts are as usual as one and nought.
+    let mut countable = Vec::new();
+    for (shape, of_shape) in (0..shapes::NAMES.len()).map(|s| (s, objects.iter().filter(move |o| o.shape == s))) {
+        countable.push((of_shape.count(), shapes::plural(shape)));
+    }
+    for (colour, color) in colours::NAMES.iter().enumerate() {
+        countable.push((objects.iter().filter(|o| o.colour == colour).count(), format!("{color} {noun}")));
+    }
+    for object in objects {
+        let name = format!("{} {}", colours::NAMES[object.colour], shapes::plural(object.shape));
+        let n = objects.iter().filter(|o| o.colour == object.colour && o.shape == object.shape).count();
+        countable.push((n, name));
+    }
     for _ in 0..3 {
-        // Mostly of something that is there: nought is an answer like the others, not the usual one.
-        let seen = (!objects.is_empty() && rng.chance(0.9)).then(|| rng.pick(objects));
-        let shape = seen.map_or_else(|| rng.below(shapes::NAMES.len()), |o| o.shape);
-        let colour = seen.map_or_else(|| rng.below(colours::NAMES.len()), |o| o.colour);
-        match rng.weighted(&[0.4, 0.32, 0.28]) {
-            0 => of(rng, objects.iter().filter(|o| o.shape == shape).count(), &shapes::plural(shape)),
-            1 => {
-                let name = format!("{} {noun}", colours::NAMES[colour]);
-                of(rng, objects.iter().filter(|o| o.colour == colour).count(), &name);
-            }
-            _ => {
-                let name = format!("{} {}", colours::NAMES[colour], shapes::plural(shape));
-                of(rng, objects.iter().filter(|o| o.colour == colour && o.shape == shape).count(), &name);
-            }
-        }
+        let weights: Vec<f32> = countable.iter().map(|(n, _)| [0.05, 0.25, 0.7, 1.3, 1.6][*n.min(&4)]).collect();
+        let (n, name) = &countable[rng.weighted(&weights)];
+        of(rng, *n, name);
     }
 }
 

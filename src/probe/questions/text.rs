@@ -59,8 +59,9 @@ fn answer(text: &Text) -> String {
 
 fn one(rng: &mut Rng, text: &Text, asks: &mut Vec<Ask>) {
     let specific: &[&str] = if text.is_number() { &NUMBER } else { &WORD };
-    asks.push(plain(Kind::Read, say(rng, specific, &[]), answer(text)));
-    asks.push(plain(Kind::Read, say(rng, &ANY, &[]), answer(text)));
+    for wordings in [specific, specific, &ANY, &ANY] {
+        asks.push(plain(Kind::Read, say(rng, wordings, &[]), answer(text)));
+    }
     let noun = if text.is_number() { "number" } else { "word" };
     match text.sign {
         Some((colour, ..)) => {
