@@ -60,7 +60,10 @@ pub fn run(args: &Args) -> Result<()> {
     if let Some(folder) = &args.png {
         return pictures(&kit, seeds.take(if args.count == 0 { 16 } else { usize::MAX }), folder);
     }
-    let out = args.out.as_deref().ok_or_else(|| Error::usage("Say where the scenes go: --out FILE, --out - or --png DIR."))?;
+    let out = args
+        .out
+        .as_deref()
+        .ok_or_else(|| Error::usage("Say where the scenes go: --out FILE, --out - or --png DIR."))?;
     let mut out: Box<dyn Write> = if out == Path::new("-") {
         Box::new(BufWriter::with_capacity(1 << 20, io::stdout().lock()))
     } else {
@@ -87,7 +90,11 @@ fn kit(args: &Args) -> Result<Kit> {
             let family = Family::ALL.iter().find(|f| f.name() == name);
             match (family, weight.parse::<f32>()) {
                 (Some(&family), Ok(weight)) if weight >= 0.0 => kit.weights[family as usize] = weight,
-                _ => return Err(Error::usage(format!("“{item}” is no family; choose shapes, text, mixed, regions or glyphs."))),
+                _ => {
+                    return Err(Error::usage(format!(
+                        "“{item}” is no family; choose shapes, text, mixed, regions or glyphs."
+                    )));
+                }
             }
         }
     }
@@ -111,7 +118,8 @@ fn pictures(kit: &Kit, seeds: impl Iterator<Item = u64>, folder: &Path) -> Resul
         let views: Vec<String> = sample.views.iter().map(|v| format!("{}×{}", v.width, v.height)).collect();
         let (family, novelty) = (scene.family.name(), scene.novelty.name());
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{seed}: {family}, {novelty}, {}×{}, views {}", scene.width, scene.height, views.join(" "));
+        let _ =
+            writeln!(text, "{seed}: {family}, {novelty}, {}×{}, views {}", scene.width, scene.height, views.join(" "));
         for entry in &sample.entries {
             let turns: Vec<String> = entry.turns.iter().map(|[q, a]| format!("{q} → {a}")).collect();
             let _ = writeln!(text, "    {:<10} {}", entry.kind.name(), turns.join(" | "));
@@ -122,7 +130,8 @@ fn pictures(kit: &Kit, seeds: impl Iterator<Item = u64>, folder: &Path) -> Resul
 
 fn save(picture: &Rgb, path: &Path) -> Result<()> {
     let opaque = picture.pixels.chunks_exact(3).flat_map(|p| [p[0], p[1], p[2], 255]).collect();
-    let pixmap = tiny_skia::IntSize::from_wh(picture.width, picture.height).and_then(|size| Pixmap::from_vec(opaque, size));
+    let pixmap =
+        tiny_skia::IntSize::from_wh(picture.width, picture.height).and_then(|size| Pixmap::from_vec(opaque, size));
     let pixmap = pixmap.ok_or_else(|| Error::internal("A picture without pixels was drawn; report this."))?;
     pixmap.save_png(path).map_err(|e| Error::usage(format!("{} cannot be written.", path.display())).because(e))
 }

@@ -45,8 +45,12 @@ const TRAIN: [&[u8]; 16] = faces![
 ];
 
 /// Faces of four families that training never sees.
-const TEST: [&[u8]; 4] =
-    faces!["test/cabin-semibold.otf", "test/comic-neue-bold.otf", "test/eb-garamond-bold.otf", "test/roboto-medium.ttf"];
+const TEST: [&[u8]; 4] = faces![
+    "test/cabin-semibold.otf",
+    "test/comic-neue-bold.otf",
+    "test/eb-garamond-bold.otf",
+    "test/roboto-medium.ttf"
+];
 
 impl Fonts {
     /// The faces committed with the probe.
@@ -92,7 +96,8 @@ fn index(c: char) -> Option<usize> {
 }
 
 fn read(bytes: &[u8]) -> Result<Glyphs> {
-    let face = Face::parse(bytes, 0).map_err(|e| Error::internal("A font of the probe does not parse; report this.").because(e))?;
+    let face = Face::parse(bytes, 0)
+        .map_err(|e| Error::internal("A font of the probe does not parse; report this.").because(e))?;
     let em = 1.0 / f32::from(face.units_per_em());
     let mut glyphs = Glyphs { outlines: Vec::new(), advances: Vec::new() };
     for c in (FIRST..=LAST).filter_map(char::from_u32) {

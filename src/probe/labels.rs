@@ -56,7 +56,8 @@ pub struct Names {
 
 /// The names of all labels.
 pub fn names() -> Names {
-    let list = |first: &str, rest: &[&str]| std::iter::once(first).chain(rest.iter().copied()).map(String::from).collect();
+    let list =
+        |first: &str, rest: &[&str]| std::iter::once(first).chain(rest.iter().copied()).map(String::from).collect();
     let mut classes: Vec<String> = list("none", &shapes::NAMES);
     classes.extend(["glyph".into(), "area".into()]);
     let characters = ('0'..='9').chain('a'..='z').map(String::from);

@@ -29,7 +29,11 @@ pub fn draw(scene: &Scene, fonts: &Fonts) -> Drawing {
     };
     // Objects are numbered first so that a recount from the ids need not know what else there is.
     for object in &scene.objects {
-        canvas.entities.push(Entity { class: labels::SHAPE + object.shape as u8, colour: 1 + object.colour as u8, ..Entity::default() });
+        canvas.entities.push(Entity {
+            class: labels::SHAPE + object.shape as u8,
+            colour: 1 + object.colour as u8,
+            ..Entity::default()
+        });
     }
     for area in &scene.areas {
         let id = canvas.add(Entity { class: labels::AREA, colour: 1 + area.colour as u8, ..Entity::default() });
@@ -43,7 +47,9 @@ pub fn draw(scene: &Scene, fonts: &Fonts) -> Drawing {
     }
     for (i, object) in scene.objects.iter().enumerate() {
         if let Some(path) = shapes::outline(object.shape) {
-            let place = Transform::from_translate(object.x, object.y).pre_concat(turned(object.turn)).pre_scale(object.r, object.r);
+            let place = Transform::from_translate(object.x, object.y)
+                .pre_concat(turned(object.turn))
+                .pre_scale(object.r, object.r);
             canvas.fill(&path, place, object.rgb, Some(i as u16 + 1));
         }
     }

@@ -4,16 +4,16 @@
 //! `[h, w, 3]` RGB in prompt order, then each view's `[2h/14, 2w/14, 3]` labels. Views come from Loupe's own slicer and
 //! resizer, so training and inference see the same pixels.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
 
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use super::compose::{Kit, compose};
+use super::labels;
 use super::questions::{Entry, ask};
 use super::raster::{Drawing, draw};
 use super::scene::Scene;
-use super::labels;
 use crate::error::{Error, Result};
 use crate::image::Rgb;
 use crate::image::resize::PassOrder;
@@ -51,14 +51,16 @@ impl Sample {
         Ok(Self { scene, drawing, layout, views, entries })
     }
 
-    /// A hash of the picture's pixels and questions, stable within one build of the standard library.
-    pub fn hash(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        self.drawing.picture.pixels.hash(&mut hasher);
-        for entry in &self.entries {
-            entry.turns.hash(&mut hasher);
+    /// SHA-256 of the picture's size, pixels and conversations.
+    pub fn hash(&self) -> [u8; 32] {
+        let mut hasher = Sha256::new();
+        hasher.update(self.scene.width.to_le_bytes());
+        hasher.update(&self.drawing.picture.pixels);
+        for turn in self.entries.iter().flat_map(|entry| &entry.turns).flatten() {
+            hasher.update(turn);
+            hasher.update([0]);
         }
-        hasher.finish()
+        hasher.finalize().into()
     }
 }
 
@@ -90,7 +92,8 @@ pub fn write(sample: &Sample, out: &mut impl Write) -> Result<()> {
         qa: &sample.entries,
     };
     let fail = |e: std::io::Error| Error::usage("The scenes cannot be written; check the place they go to.").because(e);
-    let json = serde_json::to_vec(&header).map_err(|e| Error::internal("A scene has no record; report this.").because(e))?;
+    let json =
+        serde_json::to_vec(&header).map_err(|e| Error::internal("A scene has no record; report this.").because(e))?;
     let labels = labels::cells(&sample.drawing, &sample.layout);
     let bytes: usize = sample.views.iter().map(|v| v.pixels.len()).chain(labels.iter().map(Vec::len)).sum();
     for word in [MAGIC, json.len() as u32, bytes as u32] {

@@ -86,7 +86,7 @@ fn side(rng: &mut Rng, cut: Cut, slicing: &Slicing) -> f32 {
         Cut::None if rng.chance(0.15) => rng.range(0.3, 0.7) * unit,
         Cut::None => rng.range(0.7, 1.0) * unit,
         Cut::Few => rng.range(1.01, 1.74) * unit,
-        Cut::Full => match rng.weighted(&[0.62, 0.28, 0.07, 0.03]) {
+        Cut::Full => match rng.weighted(&[0.7, 0.25, 0.035, 0.015]) {
             0 => rng.range(1.75, 2.6) * unit,
             1 => rng.range(2.6, 4.0) * unit,
             2 => rng.range(4.0, 7.0) * unit,

@@ -22,7 +22,7 @@ fn noise(picture: &mut Rgb, reach: i32, seed: u64) {
     let mut rng = Rng::new(seed, 50);
     let span = (2 * reach + 1) as u64;
     for pixel in picture.pixels.chunks_exact_mut(3) {
-        let bits = rng.next();
+        let bits = rng.bits();
         let draw = |shift: u64| (((bits >> shift & 0xFFFF) * span) >> 16) as i32 - reach;
         let shared = draw(0);
         for (value, shift) in pixel.iter_mut().zip([16, 32, 48]) {
@@ -67,6 +67,7 @@ fn basis() -> [[f32; 8]; 8] {
 
 /// Rounds the DCT of each 8 × 8 block of luma and chroma, the higher frequencies and the chroma more coarsely, which
 /// is what JPEG does to a picture. What does not fill a block stays.
+#[allow(clippy::needless_range_loop)] // x, y, u and v are the formula's own.
 fn compress(picture: &mut Rgb, step: f32) {
     let basis = basis();
     let width = picture.width as usize;
@@ -100,6 +101,7 @@ fn compress(picture: &mut Rgb, step: f32) {
     }
 }
 
+#[allow(clippy::needless_range_loop)] // See `compress`.
 fn quantise(block: &mut [[f32; 8]; 8], basis: &[[f32; 8]; 8], step: f32) {
     // Rows, then columns, to frequencies; rounded; and back.
     let mut rows = [[0.0f32; 8]; 8];

@@ -24,7 +24,7 @@ impl Draft<'_> {
         let style = match self.rng.weighted(&[0.5, 0.2, 0.3]) {
             0 => Ground::Plain,
             1 => Ground::Gradient { vertical: self.rng.chance(0.5) },
-            _ => Ground::Texture { seed: self.rng.next() },
+            _ => Ground::Texture { seed: self.rng.bits() },
         };
         if self.rng.chance(0.62) {
             // red, orange, yellow, green, blue, purple, pink, brown, black, white, gray
@@ -49,7 +49,9 @@ impl Draft<'_> {
             return None;
         }
         let ends = background.ends();
-        (0..3).map(|_| self.palette.value(colour, &mut self.rng)).find(|&rgb| ends.iter().all(|&g| distance(rgb, g) >= apart))
+        (0..3)
+            .map(|_| self.palette.value(colour, &mut self.rng))
+            .find(|&rgb| ends.iter().all(|&g| distance(rgb, g) >= apart))
     }
 
     /// The colours that show on the background, each with one value.

@@ -37,7 +37,12 @@ impl Kit {
     /// An internal error when a font does not parse.
     pub fn new() -> Result<Self> {
         let slicing = Slicing { area_side: 112, align: 14, max_slices: 4, ..Slicing::preset("uhd-v1")? };
-        Ok(Self { fonts: Fonts::committed()?, words: Words::committed(), slicing, weights: [0.42, 0.2, 0.24, 0.14, 0.0] })
+        Ok(Self {
+            fonts: Fonts::committed()?,
+            words: Words::committed(),
+            slicing,
+            weights: [0.42, 0.2, 0.24, 0.14, 0.0],
+        })
     }
 
     /// Mixes in `share` of glyph pages.
@@ -137,7 +142,7 @@ impl Draft<'_> {
 
     fn wear(&mut self) -> Wear {
         let rng = &mut self.rng;
-        let mut wear = Wear { seed: rng.next(), ..Wear::default() };
+        let mut wear = Wear { seed: rng.bits(), ..Wear::default() };
         // A thumbnail has lost enough.
         if self.scene.pixel < 0.8 {
             wear.noise = if rng.chance(0.3) { rng.int(2, 8) } else { 0 };

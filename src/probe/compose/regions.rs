@@ -63,7 +63,8 @@ impl Draft<'_> {
         for (place, bounds) in areas {
             for _ in 0..60 {
                 let colour = self.rng.below(NAMES.len());
-                let rgb = if ground { self.ink(colour, APART) } else { Some(self.palette.value(colour, &mut self.rng)) };
+                let rgb =
+                    if ground { self.ink(colour, APART) } else { Some(self.palette.value(colour, &mut self.rng)) };
                 let Some(rgb) = rgb else { continue };
                 if taken.iter().all(|&(name, value)| name != colour && distance(value, rgb) >= 120.0) {
                     taken.push((colour, rgb));

@@ -56,10 +56,10 @@ impl Draft<'_> {
             tries += 1;
             let mut kind = (rng.below(NAMES.len()), *rng.pick(colours));
             // Near misses share one half with what is counted.
-            if let Focus::Both(shape, colour) = focus {
-                if rng.chance(0.6) {
-                    if rng.chance(0.5) { kind.0 = shape } else { kind.1 = colour }
-                }
+            if let Focus::Both(shape, colour) = focus
+                && rng.chance(0.6)
+            {
+                if rng.chance(0.5) { kind.0 = shape } else { kind.1 = colour }
             }
             let counted = match focus {
                 Focus::Shape(shape) => kind.0 == shape,

@@ -68,8 +68,7 @@ impl Draft<'_> {
             x = self.rng.range(low_x, high_x.max(low_x + 0.1));
             y = self.rng.range(low_y, high_y.max(low_y + 0.1));
         }
-        let mut line =
-            Text { text, face, em, colour: 0, rgb: [0; 3], x, y, width: wide, turn, sign: None };
+        let mut line = Text { text, face, em, colour: 0, rgb: [0; 3], x, y, width: wide, turn, sign: None };
         let background = self.scene.background.clone();
         if sign {
             let [left, top, right, bottom] = line.bounds();

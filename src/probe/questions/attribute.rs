@@ -50,7 +50,8 @@ pub(super) fn ask(rng: &mut Rng, scene: &Scene, asks: &mut Vec<Ask>) {
     let objects = &scene.objects;
     let shapes_of: Vec<Shape> = objects.iter().map(|o| o.shape).collect();
     let colours_of: Vec<Colour> = objects.iter().map(|o| o.colour).collect();
-    let unique: Vec<&Object> = objects.iter().filter(|o| shapes_of.iter().filter(|s| **s == o.shape).count() == 1).collect();
+    let unique: Vec<&Object> =
+        objects.iter().filter(|o| shapes_of.iter().filter(|s| **s == o.shape).count() == 1).collect();
     for object in some(rng, &unique, 2) {
         let shape = shapes::NAMES[object.shape];
         let question = say(rng, &COLOR, &[shape]);
@@ -118,7 +119,8 @@ fn size(rng: &mut Rng, scene: &Scene, asks: &mut Vec<Ask>) {
         let (one, other) = if rng.chance(0.5) { (one, other) } else { (other, one) };
         let first_is_larger = sorted.len() > 1 && name_is(&one, larger);
         let word = if truth == first_is_larger { *rng.pick(&["bigger", "larger"]) } else { "smaller" };
-        let wordings = ["is the {0} {2} than the {1}", "is the {0} {2} than the {1}", "would you say the {0} is {2} than the {1}"];
+        let wordings =
+            ["is the {0} {2} than the {1}", "is the {0} {2} than the {1}", "would you say the {0} is {2} than the {1}"];
         asks.push(plain(Kind::Size, say(rng, &wordings, &[&one, &other, word]), yes(truth)));
         break;
     }

@@ -62,9 +62,8 @@ impl Kind {
 
     /// The name in records and reports.
     pub fn name(self) -> &'static str {
-        [
-            "count", "color", "shape", "presence", "relation", "border", "size", "background", "read", "where", "absent",
-        ][self as usize]
+        ["count", "color", "shape", "presence", "relation", "border", "size", "background", "read", "where", "absent"]
+            [self as usize]
     }
 }
 

@@ -131,7 +131,13 @@ fn edges(rng: &mut Rng, scene: &Scene, asks: &mut Vec<Ask>) {
                 "what color is the {2} {1}",
             ];
             let question = say(rng, &wordings, &[word, far, noun]);
-            asks.push(leaning(rng, Kind::Border, question, colours::NAMES[first.colour], &format!("the {word} {noun}")));
+            asks.push(leaning(
+                rng,
+                Kind::Border,
+                question,
+                colours::NAMES[first.colour],
+                &format!("the {word} {noun}"),
+            ));
         } else {
             let wordings = [
                 "what shape is the {0} one",
@@ -160,13 +166,15 @@ fn position(rng: &mut Rng, scene: &Scene, asks: &mut Vec<Ask>) {
         _ => None,
     };
     let (Some(column), Some(row)) = (third(thing.x, scene.width), third(thing.y, scene.height)) else { return };
-    let answer = [
-        ["top left", "top", "top right"],
-        ["left", "center", "right"],
-        ["bottom left", "bottom", "bottom right"],
-    ][row][column];
-    let wordings =
-        ["where is the {0}", "in which part of the picture is the {0}", "where do you see the {0}", "where in the picture is the {0}"];
+    let answer =
+        [["top left", "top", "top right"], ["left", "center", "right"], ["bottom left", "bottom", "bottom right"]][row]
+            [column];
+    let wordings = [
+        "where is the {0}",
+        "in which part of the picture is the {0}",
+        "where do you see the {0}",
+        "where in the picture is the {0}",
+    ];
     let question = say(rng, &wordings, &[&thing.name]);
     asks.push(leaning(rng, Kind::Where, question, answer, &format!("the {}", thing.name)));
 }

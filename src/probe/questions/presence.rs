@@ -13,7 +13,8 @@ const ONE: [&str; 5] = [
     "can you see a {0}",
     "does the picture show a {0}",
 ];
-const MANY: [&str; 4] = ["are there any {0}", "are there {0}", "do you see any {0}", "are there any {0} in the picture"];
+const MANY: [&str; 4] =
+    ["are there any {0}", "are there {0}", "do you see any {0}", "are there any {0} in the picture"];
 
 pub(super) fn ask(rng: &mut Rng, scene: &Scene, asks: &mut Vec<Ask>) {
     let objects = &scene.objects;
@@ -59,7 +60,8 @@ pub(super) fn ask(rng: &mut Rng, scene: &Scene, asks: &mut Vec<Ask>) {
     // Fewer pictures have text than have none; asking those more often balances the answers.
     let lettered = !scene.texts.is_empty();
     if rng.chance(if lettered { 0.16 } else { 0.13 }) {
-        let wordings = ["is there any text", "is anything written here", "is there text in the picture", "do you see any text"];
+        let wordings =
+            ["is there any text", "is anything written here", "is there text in the picture", "do you see any text"];
         asks.push(plain(Kind::Presence, say(rng, &wordings, &[]), yes(lettered)));
     }
 }

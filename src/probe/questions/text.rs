@@ -25,14 +25,10 @@ const NUMBER: [&str; 6] = [
     "what number is shown",
     "what number do you see",
 ];
-const SIGN: [&str; 4] = ["what does the sign say", "what is on the sign", "read the sign.", "what is written on the sign"];
-const PART: [&str; 5] = [
-    "what is {0}",
-    "what does {0} say",
-    "read {0}.",
-    "what is written on {0}",
-    "what does it say on {0}",
-];
+const SIGN: [&str; 4] =
+    ["what does the sign say", "what is on the sign", "read the sign.", "what is written on the sign"];
+const PART: [&str; 5] =
+    ["what is {0}", "what does {0} say", "read {0}.", "what is written on {0}", "what does it say on {0}"];
 const COLOR: [&str; 4] =
     ["what color is the {0}", "what is the color of the {0}", "which color is the {0}", "what color does the {0} have"];
 
@@ -82,7 +78,8 @@ fn one(rng: &mut Rng, text: &Text, asks: &mut Vec<Ask>) {
     asks.push(plain(Kind::Color, say(rng, &COLOR, &[name]), colours::NAMES[text.colour]));
     // Whether it is a number or a word, both ways.
     let asked_number = rng.chance(0.5);
-    let wordings: [&str; 2] = if asked_number { ["is it a number", "is there a number"] } else { ["is it a word", "is there a word"] };
+    let wordings: [&str; 2] =
+        if asked_number { ["is it a number", "is there a number"] } else { ["is it a word", "is there a word"] };
     let truth = asked_number == text.is_number();
     if rng.chance(if text.is_number() { 0.3 } else { 0.16 }) {
         asks.push(plain(Kind::Presence, say(rng, &wordings, &[]), super::phrase::yes(truth)));
@@ -110,7 +107,8 @@ fn several(rng: &mut Rng, texts: &[Text], asks: &mut Vec<Ask>) {
         }
         if texts.iter().filter(|t| t.colour == text.colour).count() == 1 && rng.chance(0.6) {
             let color = colours::NAMES[text.colour];
-            let wordings = ["what does the {0} text say", "what is written in {0}", "read the {0} text.", "what is the {0} text"];
+            let wordings =
+                ["what does the {0} text say", "what is written in {0}", "read the {0} text.", "what is the {0} text"];
             asks.push(plain(Kind::Read, say(rng, &wordings, &[color]), answer(text)));
         }
     }
