@@ -1,0 +1,112 @@
+// Turns of the conversation: the question, the answer as it comes, and what it cost.
+
+import type { Answer, SeeTimings } from "loupe-vlm";
+import { byId } from "./dom.js";
+import { count, duration } from "./words.js";
+
+const turns = byId("turns", HTMLOListElement);
+const template = byId("turn", HTMLTemplateElement);
+const spoken = byId("spoken", HTMLElement);
+
+/** One question and its answer. */
+export interface Turn {
+  /** Appends to the answer. */
+  say(text: string): void;
+  /** Completes it; `looked` is what looking at the picture cost, where this is the first answer since. */
+  finish(answer: Answer, looked: SeeTimings | undefined): void;
+  /** Puts a sentence where the answer would be. */
+  fail(message: string): void;
+  /** Takes the turn back. */
+  remove(): void;
+}
+
+/** Adds a turn that waits for its answer. */
+export function addTurn(question: string): Turn {
+  const turn = template.content.cloneNode(true) as DocumentFragment;
+  const item = part(turn, ".turn");
+  const answer = part(turn, ".answer");
+  part(turn, ".question").textContent = question;
+  answer.classList.add("busy");
+  turns.append(turn);
+  item.scrollIntoView({ block: "nearest" });
+
+  return {
+    say: (text) => answer.append(text),
+    finish(whole, looked) {
+      answer.classList.remove("busy");
+      answer.textContent = whole.text;
+      if (whole.finish === "abort") answer.append(whole.text ? " (stopped)" : "Stopped.");
+      if (whole.finish === "length") answer.append(" (cut off at the length limit)");
+      // Read aloud once and whole: spelt out piece by piece it could not be followed.
+      spoken.textContent = answer.textContent;
+      account(item, whole, looked);
+      item.scrollIntoView({ block: "nearest" });
+    },
+    fail(message) {
+      answer.classList.remove("busy");
+      answer.classList.add("error");
+      answer.textContent = message;
+      spoken.textContent = message;
+    },
+    remove: () => item.remove(),
+  };
+}
+
+/** Begins a new conversation. */
+export function clearTurns(): void {
+  turns.replaceChildren();
+  spoken.textContent = "";
+}
+
+/** Writes what each stage took, and draws the stages as one bar. */
+function account(item: HTMLElement, { usage }: Answer, looked: SeeTimings | undefined): void {
+  const looking = looked ? looked.decodeMs + looked.sliceMs + looked.encodeMs : 0;
+  const stages = [
+    {
+      kind: "look",
+      name: "Looking",
+      ms: looking,
+      detail: looked
+        ? `decode ${duration(looked.decodeMs)}, slice ${duration(looked.sliceMs)}, encode ${duration(looked.encodeMs)}`
+        : "not again: the picture is remembered",
+    },
+    {
+      kind: "read",
+      name: "Reading",
+      ms: usage.prefillMs,
+      detail: `${count(usage.promptTokens, "token")}, ${usage.pictureTokens} of pictures, ${usage.cachedTokens} remembered`,
+    },
+    {
+      kind: "say",
+      name: "Answering",
+      ms: usage.decodeMs,
+      detail: `${count(usage.answerTokens, "token")}, the first after ${duration(usage.firstTokenMs)}`,
+    },
+  ];
+  const bar = part(item, ".bar");
+  const list = part(item, ".stages");
+  for (const { kind, name, ms, detail } of stages) {
+    const stretch = make("span", kind);
+    stretch.style.flexGrow = String(ms);
+    if (ms > 0) bar.append(stretch);
+    const term = make("dt", "");
+    term.append(make("span", kind), `${name} ${duration(ms)}`);
+    const group = make("div", "");
+    group.append(term, make("dd", "", detail));
+    list.append(group);
+  }
+  part(item, ".cost").hidden = false;
+}
+
+function make(tag: string, className: string, text = ""): HTMLElement {
+  const element = document.createElement(tag);
+  element.className = className;
+  element.textContent = text;
+  return element;
+}
+
+function part(parent: ParentNode, selector: string): HTMLElement {
+  const element = parent.querySelector<HTMLElement>(selector);
+  if (!element) throw new Error(`A turn lacks its ${selector}.`);
+  return element;
+}

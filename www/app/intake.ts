@@ -1,0 +1,40 @@
+// The ways in: drop, paste, choose, photograph.
+
+import { byId } from "./dom.js";
+
+/** Calls `take` with every picture file that comes in, and `refuse` with a sentence for what is no file. */
+export function watchIntake(take: (file: File) => void, refuse: (message: string) => void): void {
+  for (const id of ["choose", "photograph"]) {
+    const input = byId(id, HTMLInputElement);
+    input.addEventListener("change", () => {
+      const file = input.files?.[0];
+      // Emptied, so that choosing the same file again is a change.
+      input.value = "";
+      if (file) take(file);
+    });
+  }
+
+  document.addEventListener("paste", (event) => {
+    const file = event.clipboardData?.files[0];
+    if (!file) return; // Text goes where text goes.
+    event.preventDefault();
+    take(file);
+  });
+
+  const curtain = byId("curtain", HTMLElement);
+  document.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    curtain.hidden = false;
+  });
+  document.addEventListener("dragleave", (event) => {
+    // Leaving one element for another within the page is no leaving.
+    if (event.relatedTarget === null) curtain.hidden = true;
+  });
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    curtain.hidden = true;
+    const file = event.dataTransfer?.files[0];
+    if (file) take(file);
+    else refuse("That was not a file: drop a picture file, or save the picture first and choose it.");
+  });
+}

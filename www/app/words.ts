@@ -1,0 +1,24 @@
+// Numbers in words.
+
+import type { Layout } from "loupe-vlm";
+
+/** "84 tokens", "1 token". */
+export function count(n: number, noun: string): string {
+  return `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;
+}
+
+/** Milliseconds as a person reads them: "8 ms", "340 ms", "1.2 s". */
+export function duration(ms: number): string {
+  return ms < 999.5 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+}
+
+/** Bytes in megabytes: "3.2". */
+export function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(1);
+}
+
+/** "640 × 480, cut into 2 × 2 slices and an overview, 84 tokens". */
+export function layoutInWords({ width, height, columns, rows, tokens }: Layout): string {
+  const cut = columns * rows > 0 ? `cut into ${columns} × ${rows} slices and an overview` : "seen whole";
+  return `${width.toLocaleString("en")} × ${height.toLocaleString("en")}, ${cut}, ${count(tokens, "token")}`;
+}

@@ -1,0 +1,248 @@
+// The page's side of the worker: one promise for each call, and a new worker when the old one dies or stops answering.
+
+import type { Emitter } from "./emitter.js";
+import { aborted, LoupeError } from "./error.js";
+import type { Answer, AskOptions, Event, Layout, ModelInfo, Request, SeeTimings } from "./protocol.gen.js";
+import type { FromWorker, Source, ToWorker } from "./wire.js";
+
+/** How long a stop may go unanswered before the worker is replaced, in milliseconds. */
+const STOP_PATIENCE = 2000;
+
+/** What the page can follow besides the calls it made. */
+export interface LoupeEvents {
+  /** Bytes of the model arrived; `total` is 0 while unknown. */
+  fetched: { loaded: number; total: number };
+  /** A long step moved on. */
+  progress: Extract<Event, { type: "progress" }>;
+  /** A picture was cut; its slices are about to be encoded. */
+  sliced: Layout;
+  /** The network was asked for something after the model was open, by Loupe's own worker. */
+  request: string;
+  /** The engine had stopped and is being started again. */
+  restarting: LoupeError;
+  /** It is back; `picture` tells whether it sees the picture as before. */
+  restarted: { picture: boolean };
+}
+
+/** What looking at a picture found and cost. */
+export interface Seen {
+  readonly layout: Layout;
+  readonly timings: SeeTimings;
+}
+
+interface Looking {
+  readonly file: Blob;
+  readonly end: PromiseWithResolvers<Seen>;
+  layout?: Layout;
+}
+
+interface Answering {
+  readonly say: (text: string) => void;
+  readonly end: PromiseWithResolvers<Answer>;
+}
+
+export class Client {
+  #worker: Worker | undefined;
+  #files: readonly Source[];
+  #opening: PromiseWithResolvers<ModelInfo> | undefined;
+  #looking = new Map<number, Looking>();
+  #answering = new Map<number, Answering>();
+  #pictures: Blob[] = [];
+  #next = 1;
+  #patience: ReturnType<typeof setTimeout> | undefined;
+  /** Settled while the engine can take requests. */
+  #ready: Promise<unknown> = Promise.resolve();
+  readonly #events: Emitter<LoupeEvents>;
+
+  constructor(files: readonly Source[], events: Emitter<LoupeEvents>) {
+    this.#files = files;
+    this.#events = events;
+  }
+
+  /** Starts a worker and opens the model in it. */
+  open(): Promise<ModelInfo> {
+    const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "loupe" });
+    worker.addEventListener("message", ({ data }: MessageEvent<FromWorker>) => this.#receive(data));
+    worker.addEventListener("error", (event) => {
+      event.preventDefault();
+      this.#fail(event.message);
+    });
+    this.#worker = worker;
+    this.#opening = Promise.withResolvers();
+    this.#post({ type: "open", files: this.#files });
+    return this.#opening.promise;
+  }
+
+  /** Looks at `file`; in place of what was seen before, unless `add` is set. */
+  async see(file: Blob, add: boolean, signal?: AbortSignal): Promise<Seen> {
+    await this.#idle();
+    signal?.throwIfAborted();
+    if (!add) {
+      this.#pictures = [];
+      this.#request({ type: "forget", pictures: true });
+    }
+    const seen = await this.#look(file, signal);
+    this.#pictures.push(file);
+    return seen;
+  }
+
+  /** Asks; `say` hears the answer as it comes. Stopping resolves to what was said so far. */
+  async ask(question: string, options: Partial<AskOptions>, say: (text: string) => void, signal?: AbortSignal): Promise<Answer> {
+    await this.#ready;
+    signal?.throwIfAborted();
+    const id = this.#next++;
+    const end = Promise.withResolvers<Answer>();
+    this.#answering.set(id, { say, end });
+    this.#request({ type: "ask", id, question, options });
+    return this.#stoppable(end.promise, id, signal);
+  }
+
+  /** Begins a new conversation about the same pictures. */
+  async forget(): Promise<void> {
+    await this.#idle();
+    this.#request({ type: "forget", pictures: false });
+  }
+
+  /** Ends the worker; whatever is under way ends in `AbortError`. */
+  close(): void {
+    this.#end(aborted("Loupe was closed."));
+    const closed = Promise.reject(new LoupeError("usage", "This Loupe was closed; load a new one."));
+    closed.catch(() => undefined);
+    this.#ready = closed;
+  }
+
+  /** Resolves once nothing is under way, which it sees to by stopping it. */
+  async #idle(): Promise<void> {
+    await this.#ready;
+    const underWay = [...this.#answering.values(), ...this.#looking.values()].map(({ end }) => end.promise);
+    if (underWay.length === 0) return;
+    for (const id of this.#answering.keys()) this.#stop(id);
+    if (this.#looking.size > 0) this.#stop(0);
+    await Promise.allSettled(underWay);
+    await this.#ready;
+  }
+
+  #look(file: Blob, signal?: AbortSignal): Promise<Seen> {
+    const picture = this.#next++;
+    const end = Promise.withResolvers<Seen>();
+    this.#looking.set(picture, { file, end });
+    this.#post({ type: "see", picture, file });
+    return this.#stoppable(end.promise, 0, signal);
+  }
+
+  async #stoppable<T>(work: Promise<T>, id: number, signal?: AbortSignal): Promise<T> {
+    const stop = (): void => this.#stop(id);
+    signal?.addEventListener("abort", stop, { once: true });
+    try {
+      return await work;
+    } finally {
+      signal?.removeEventListener("abort", stop);
+      if (this.#answering.size + this.#looking.size === 0) this.#calm();
+    }
+  }
+
+  #stop(id: number): void {
+    this.#request({ type: "stop", id });
+    this.#patience ??= setTimeout(() => this.#fail("no answer to a stop"), STOP_PATIENCE);
+  }
+
+  #calm(): void {
+    clearTimeout(this.#patience);
+    this.#patience = undefined;
+  }
+
+  #request(request: Request): void {
+    this.#post({ type: "request", request });
+  }
+
+  #post(message: ToWorker): void {
+    this.#worker?.postMessage(message);
+  }
+
+  #receive(message: FromWorker): void {
+    switch (message.type) {
+      case "fetched":
+        return this.#events.emit("fetched", message);
+      case "kept":
+        this.#files = message.files;
+        return;
+      case "request":
+        return this.#events.emit("request", message.url);
+      case "progress":
+        return this.#events.emit("progress", message);
+      case "ready":
+        this.#opening?.resolve(message.model);
+        this.#opening = undefined;
+        return;
+      case "sliced": {
+        const looking = this.#looking.get(message.picture);
+        if (looking) looking.layout = message.layout;
+        return this.#events.emit("sliced", message.layout);
+      }
+      case "seen": {
+        const { layout, end } = this.#take(this.#looking, message.picture);
+        if (layout) end?.resolve({ layout, timings: message.timings });
+        return;
+      }
+      case "stopped":
+        return this.#take(this.#looking, message.picture).end?.reject(aborted("Looking was stopped."));
+      case "token":
+        return this.#answering.get(message.id)?.say(message.text);
+      case "done":
+        return this.#take(this.#answering, message.id).end?.resolve(message.answer);
+      case "failed": {
+        const error = new LoupeError(message.kind, message.message);
+        if (message.id !== null) this.#take(this.#answering, message.id).end?.reject(error);
+        else if (message.picture !== null) this.#take(this.#looking, message.picture).end?.reject(error);
+        else this.#end(error);
+      }
+    }
+  }
+
+  #take<T extends object>(map: Map<number, T>, key: number): Partial<T> {
+    const value = map.get(key);
+    map.delete(key);
+    return value ?? {};
+  }
+
+  /** Ends the worker and everything that waits for it. */
+  #end(reason: Error): void {
+    this.#worker?.terminate();
+    this.#worker = undefined;
+    this.#calm();
+    const waiting = [this.#opening, ...[...this.#looking.values(), ...this.#answering.values()].map(({ end }) => end)];
+    this.#opening = undefined;
+    this.#looking.clear();
+    this.#answering.clear();
+    for (const end of waiting) end?.reject(reason);
+  }
+
+  /** The worker died or hangs: a new one takes its place, with the same model and, if it bears them, the same pictures. */
+  #fail(cause: string): void {
+    const opening = this.#opening !== undefined;
+    const looking = this.#looking.size > 0;
+    const sentence = opening
+      ? "Loupe could not start in this browser; reload the page, or try a current Chrome, Edge, Firefox or Safari."
+      : looking
+        ? "Looking at this picture made Loupe stop; it is starting again, so choose another picture."
+        : "Loupe stopped unexpectedly and is starting again with the same picture; ask once more.";
+    const error = new LoupeError("internal", sentence, { cause });
+    this.#end(error);
+    if (opening) return;
+    this.#events.emit("restarting", error);
+    this.#ready = this.#restart();
+    this.#ready.catch(() => undefined);
+  }
+
+  async #restart(): Promise<void> {
+    await this.open();
+    // Taken out first: a picture that brings the engine down is not tried a second time.
+    const pictures = this.#pictures.splice(0);
+    for (const file of pictures) {
+      const seen = await this.#look(file).catch(() => undefined);
+      if (!seen) break;
+      this.#pictures.push(file);
+    }
+    this.#events.emit("restarted", { picture: pictures.length > 0 && this.#pictures.length === pictures.length });
+  }
+}

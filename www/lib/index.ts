@@ -1,0 +1,137 @@
+/**
+ * Loupe answers questions about a picture inside the browser tab.
+ *
+ * ```ts
+ * const loupe = await Loupe.load();
+ * await loupe.see(file);
+ * for await (const text of loupe.ask("How many circles are there?")) output.append(text);
+ * ```
+ */
+
+import { Client, type LoupeEvents, type Seen } from "./client.js";
+import { Emitter } from "./emitter.js";
+import { aborted, LoupeError } from "./error.js";
+import { builtIn } from "./model.js";
+import type { Answer, AskOptions, ModelInfo } from "./protocol.gen.js";
+import type { Source } from "./wire.js";
+
+export { builtIn } from "./model.js";
+export { LoupeError } from "./error.js";
+export { watchRequests } from "./network.js";
+export type { LoupeEvents, Seen } from "./client.js";
+export type { Answer, AskOptions, ErrorKind, Finish, Layout, ModelInfo, Phase, SeeTimings, Usage } from "./protocol.gen.js";
+
+/** A model is two GGUF files: the language model and its eyes. */
+export interface ModelFiles {
+  readonly text: string | URL | Blob;
+  readonly vision: string | URL | Blob;
+}
+
+export interface LoadOptions {
+  /** The model; the built-in one unless told otherwise. */
+  readonly model?: ModelFiles;
+  readonly signal?: AbortSignal;
+  /** Hears bytes as they arrive; `total` is 0 while unknown. */
+  readonly onProgress?: (progress: LoupeEvents["fetched"]) => void;
+}
+
+export interface SeeOptions {
+  readonly signal?: AbortSignal;
+  /** Keep the pictures seen before, and the conversation about them. */
+  readonly add?: boolean;
+}
+
+/** An answer on its way: read it piece by piece with `for await`, or `await` the whole. */
+export interface Answering extends AsyncIterable<string>, PromiseLike<Answer> {
+  /** Stops; the answer then ends with what was said so far. */
+  stop(): void;
+}
+
+/** A loaded model in a worker of its own. */
+export class Loupe {
+  /** What was loaded. */
+  readonly model: ModelInfo;
+  readonly #client: Client;
+  readonly #events: Emitter<LoupeEvents>;
+
+  private constructor(model: ModelInfo, client: Client, events: Emitter<LoupeEvents>) {
+    this.model = model;
+    this.#client = client;
+    this.#events = events;
+  }
+
+  /** Fetches and opens a model. */
+  static async load({ model = builtIn, signal, onProgress }: LoadOptions = {}): Promise<Loupe> {
+    signal?.throwIfAborted();
+    const events = new Emitter<LoupeEvents>();
+    const deaf = onProgress && events.on("fetched", onProgress);
+    const client = new Client([source(model.text), source(model.vision)], events);
+    const stop = (): void => client.close();
+    signal?.addEventListener("abort", stop, { once: true });
+    try {
+      return new Loupe(await client.open(), client, events);
+    } finally {
+      signal?.removeEventListener("abort", stop);
+      deaf?.();
+    }
+  }
+
+  /** Hears of `type` from now on; call what it returns to stop. */
+  on<K extends keyof LoupeEvents>(type: K, listener: (detail: LoupeEvents[K]) => void): () => void {
+    return this.#events.on(type, listener);
+  }
+
+  /**
+   * Looks at a picture file, once for all questions, and begins a new conversation.
+   * Whatever is under way is stopped first. Rejects with `AbortError` when it is stopped itself.
+   */
+  see(picture: Blob, options: SeeOptions = {}): Promise<Seen> {
+    return this.#client.see(picture, options.add ?? false, options.signal);
+  }
+
+  /** Asks about the pictures seen, as the next turn of the conversation. */
+  ask(question: string, options: Partial<AskOptions> & { signal?: AbortSignal } = {}): Answering {
+    const { signal, ...sampling } = options;
+    const stopper = new AbortController();
+    const either = signal ? AbortSignal.any([signal, stopper.signal]) : stopper.signal;
+    const pieces = new TransformStream<string, string>(undefined, undefined, { highWaterMark: Infinity });
+    const writer = pieces.writable.getWriter();
+    const whole = this.#client.ask(question, sampling, (text) => void writer.write(text).catch(() => undefined), either);
+    whole.then(
+      () => writer.close(),
+      (reason) => writer.abort(reason),
+    ).catch(() => undefined);
+    return {
+      stop: () => stopper.abort(aborted("The answer was stopped.")),
+      then: (fulfilled, rejected) => whole.then(fulfilled, rejected),
+      async *[Symbol.asyncIterator]() {
+        const reader = pieces.readable.getReader();
+        try {
+          for (let piece = await reader.read(); !piece.done; piece = await reader.read()) yield piece.value;
+        } finally {
+          // Leaving the loop early is a way of stopping.
+          stopper.abort(aborted("The answer was stopped."));
+        }
+      },
+    };
+  }
+
+  /** Begins a new conversation about the same picture, which is not encoded again. */
+  forget(): Promise<void> {
+    return this.#client.forget();
+  }
+
+  /** Ends the worker and gives its memory back. */
+  close(): void {
+    this.#client.close();
+  }
+}
+
+function source(file: string | URL | Blob): Source {
+  if (file instanceof Blob) return file;
+  try {
+    return new URL(file, document.baseURI).href;
+  } catch (cause) {
+    throw new LoupeError("usage", `"${file}" is no address of a model file.`, { cause });
+  }
+}
