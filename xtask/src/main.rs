@@ -1,6 +1,57 @@
-//! `cargo xtask start · test · build · train`: what a person types, in one place.
+//! `cargo xtask start · build · test · train`: what a person types, in one place.
+//!
+//! Depends on nothing, so that it is there in a second on a machine that has built nothing yet.
 
-fn main() {
-    eprintln!("usage: cargo xtask start|test|build|train");
-    std::process::exit(2);
+mod build;
+mod serve;
+mod steps;
+mod test;
+mod train;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  start [--port N]   build what is missing and serve the page on 127.0.0.1
+  build              build the package (pkg/dist) and the page (www/dist)
+  test               everything that must hold: formatting, lints, tests, the page in a real browser
+  train [ARGS]       train the built-in model from nothing";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let rest = arguments.get(1..).unwrap_or_default();
+    let done = match arguments.first().map(String::as_str) {
+        Some("start") => start(rest),
+        Some("build") => build::everything(),
+        Some("test") => test::everything(),
+        Some("train") => train::from_nothing(rest),
+        Some("help" | "--help" | "-h") => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(sentence) => {
+            eprintln!("xtask: {sentence}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(arguments: &[String]) -> steps::Done {
+    let port = match arguments {
+        [] => 8080,
+        [flag, port] if flag == "--port" => port.parse().map_err(|_| format!("{port} is no port number"))?,
+        _ => return Err(format!("start takes --port N and nothing else\n\n{USAGE}")),
+    };
+    build::everything()?;
+    let server = serve::Server::bind(steps::root().join("www/dist"), port)?;
+    println!("\n  Loupe is at {}  (Ctrl-C ends it)\n", server.address());
+    server.run()
 }

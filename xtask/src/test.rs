@@ -1,0 +1,67 @@
+//! Everything that must hold.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+};
+
+use crate::{
+    build, serve,
+    steps::{Done, cargo, root, run, step, target},
+};
+
+const NATIVE: [&str; 2] = ["--features", "probe"];
+
+/// Runs it all, ending with what the browser tests' own runner says.
+pub fn everything() -> Done {
+    step("Checking the formatting", || run(&mut cargo(&["fmt", "--all", "--check"])))?;
+    step("Running the lints", || {
+        run(cargo(&["clippy", "--all-targets"]).args(NATIVE).args(["--", "-D", "warnings"]))?;
+        run(&mut cargo(&["clippy", "--package", "xtask", "--all-targets", "--", "-D", "warnings"]))
+    })?;
+    step("Running the tests of the tasks", || run(&mut cargo(&["test", "--quiet", "--package", "xtask"])))?;
+    step("Running the Rust tests", || run(cargo(&["test"]).args(NATIVE)))?;
+    step("Building the command line", || run(cargo(&["build"]).args(NATIVE)))?;
+    build::everything()?;
+    let chromium = chromium()?;
+
+    let server = serve::Server::bind(root().join("www/dist"), 8700)?;
+    let address = server.address();
+    println!("> Driving the page at {address} in {}", chromium.display());
+    thread::spawn(|| server.run());
+    run(Command::new("npx")
+        .args(["--no-install", "playwright", "test", "--config", "tests/browser"])
+        .env("LOUPE_URL", address)
+        .env("LOUPE_CHROMIUM", chromium)
+        .env("LOUPE_CLI", target().join("debug/loupe")))
+}
+
+/// A Chromium to drive: the one named by `LOUPE_CHROMIUM`, one on the machine, or Debian's, which root can install.
+fn chromium() -> Done<PathBuf> {
+    if let Some(named) = env::var_os("LOUPE_CHROMIUM") {
+        return Ok(named.into());
+    }
+    let known = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+    let found = || known.iter().map(PathBuf::from).find(|path| path.exists());
+    if let Some(path) = found() {
+        return Ok(path);
+    }
+    const ASK: &str =
+        "no Chromium was found: install it (on Debian `apt-get install chromium`) or name it in LOUPE_CHROMIUM";
+    if !Path::new("/usr/bin/apt-get").exists() || !is_root() {
+        return Err(ASK.into());
+    }
+    step("Installing Chromium from Debian's packages", || {
+        run(Command::new("apt-get").args(["update", "-qq"]))?;
+        run(Command::new("apt-get")
+            .args(["install", "-y", "-qq", "--no-install-recommends", "chromium"])
+            .env("DEBIAN_FRONTEND", "noninteractive"))
+    })?;
+    found().ok_or_else(|| ASK.into())
+}
+
+fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n")
+}
