@@ -1,0 +1,202 @@
+"""From the scene generator's stream to batches: records, text packing, batches of one slice grid, a reader process."""
+
+import json
+import multiprocessing
+import random
+import struct
+import subprocess
+
+import numpy as np
+
+MAGIC = 0x50554F4C
+PATCH, CELL = 14, 7
+SLOTS = 64  # patches of a view after padding: a view of the built-in model has at most 8·8
+
+
+def records(stream):
+    """Yields (meta, blob) from `loupe scenes --out -`; the layout is in the README."""
+    while head := stream.read(12):
+        magic, text, blob = struct.unpack("<III", head)
+        if magic != MAGIC:
+            raise ValueError("this is not a scene stream; was it written by `loupe scenes --out -`?")
+        yield json.loads(stream.read(text)), stream.read(blob)
+
+
+def scene_command(binary, first_seed, count=0, extra=()):
+    """The command that renders pictures from `first_seed` on; count 0 never ends."""
+    return ["nice", "-n", "5", binary, "scenes", "--seed-from", str(first_seed), "--count", str(count), "--out", "-", *extra]
+
+
+def patch_rows(view):
+    """u8 [h, w, 3] -> u8 [SLOTS, 3·p·p]: patches row-major, each channel-major like the convolution's weight; the rest is 0."""
+    h, w = view.shape[0] // PATCH, view.shape[1] // PATCH
+    rows = view.reshape(h, PATCH, w, PATCH, 3).transpose(0, 2, 4, 1, 3).reshape(h * w, -1)
+    out = np.zeros((SLOTS, rows.shape[1]), np.uint8)
+    out[: h * w] = rows
+    return out
+
+
+def patch_labels(labels):
+    """u8 [2h, 2w, 3] of 7-px cells -> u8 [SLOTS, 4, 3], the four cells of each patch row-major; padding is 255."""
+    h, w = labels.shape[0] // 2, labels.shape[1] // 2
+    out = np.full((SLOTS, 4, 3), 255, np.uint8)
+    out[: h * w] = labels.reshape(h, 2, w, 2, 3).transpose(0, 2, 1, 3, 4).reshape(h * w, 4, 3)
+    return out
+
+
+def query_bags(labels, side, sizes):
+    """What lies in each query's cell: u8 [side², Σ sizes] flags over (class, colour, character) names, label 0 being nothing."""
+    h, w, _ = labels.shape
+    cell = ((np.arange(h) * 2 + 1) * side // (2 * h))[:, None] * side + ((np.arange(w) * 2 + 1) * side // (2 * w))[None]
+    bags = np.zeros((side * side, 1 + sum(sizes)), np.uint8)
+    start = 1
+    for kind, size in enumerate(sizes):
+        label = labels[..., kind].astype(np.int64)
+        bags[cell, np.where(label > 0, start + label - 1, 0)] = 1
+        start += size
+    return bags[:, 1:]
+
+
+def unpack(meta, blob):
+    """One record -> views [[h, w, 3] u8, …] and label grids [[2h/14, 2w/14, 3] u8, …] in prompt order."""
+    data, at, out = np.frombuffer(blob, np.uint8), 0, ([], [])
+    for part, cell in enumerate((1, CELL)):
+        for w, h in meta["views"]:
+            size = (h // cell, w // cell, 3)
+            out[part].append(data[at : at + size[0] * size[1] * 3].reshape(size))
+            at += size[0] * size[1] * 3
+    return out
+
+
+def mistype(rng, text):
+    """The same question as a hurried person types it: case, the final mark, spaces."""
+    roll = rng.random()
+    if roll < 0.10:
+        text = text.lower()
+    elif roll < 0.13:
+        text = text.upper()
+    if rng.random() < 0.12:
+        text = text.rstrip("?.! ")
+    if rng.random() < 0.03:
+        text = " " + text
+    if rng.random() < 0.03:
+        text = text + " "
+    return text
+
+
+class Packer:
+    """Packs the questions of one picture behind it: each sees the picture and itself only.
+
+    A segment is question + <|assistant|> + answer + <|end|>, and for later turns <|user|> + … again."""
+
+    def __init__(self, tokenizer, limit=96, mangle=0.25):
+        self.tokenizer, self.limit, self.mangle = tokenizer, limit, mangle
+
+    def segment(self, rng, qa, vary):
+        """-> (ids, answer flags)"""
+        t, ids, answer = self.tokenizer, [], []
+        for i, (question, reply) in enumerate(qa["turns"]):
+            if vary and not qa["spell"]:
+                question = mistype(rng, question)
+            broken = vary and rng.random() < self.mangle * 0.4
+            q = ([t.user] if i else []) + t.encode(question, broken and rng) + [t.assistant]
+            a = (t.spell(reply) if qa["spell"] else t.encode(reply)) + [t.end]
+            ids += q + a
+            answer += [0] * len(q) + [1] * len(a)
+        return ids, answer
+
+    def pack(self, rng, questions, vary=True):
+        """-> ids, segment numbers from 1, answer flags, kinds"""
+        ids, seg, ans, kinds = [], [], [], []
+        for qa in rng.sample(questions, len(questions)):
+            i, a = self.segment(rng, qa, vary)
+            if len(ids) + len(i) > self.limit:
+                continue
+            kinds.append(qa["kind"])
+            ids, ans, seg = ids + i, ans + a, seg + [len(kinds)] * len(i)
+        return ids, seg, ans, kinds
+
+
+def prefix_ids(tokenizer, grid, queries):
+    """Ids from <|user|> to the end of the picture; −1 stands for a resampled row."""
+    cols, rows = grid
+    view, ids = [-1] * queries, [tokenizer.user]
+    for _ in range(rows):
+        for c in range(cols):
+            ids += ([tokenizer.comma] if c else []) + view
+        ids.append(tokenizer.newline)
+    return ids + view
+
+
+def batch_size(views, text, target=26):
+    """Pictures of a batch so that each batch holds about `target` views (and with text not too few pictures)."""
+    return max(6 if text else 4, target // views) if views > 1 else target
+
+
+def collate(items):
+    """One batch of numpy arrays from pictures of one slice grid."""
+    out = {"grid": items[0]["grid"], "seed": max(i["seed"] for i in items), "shapes": [s for i in items for s in i["shapes"]]}
+    for key in ("patches", "labels", "bags"):
+        out[key] = np.concatenate([i[key] for i in items])
+    if items[0].get("ids") is not None:
+        n = -(-max(len(i["ids"]) for i in items) // 8) * 8
+        for key, dtype in (("ids", np.int64), ("seg", np.int32), ("ans", np.uint8)):
+            out[key] = np.stack([np.pad(np.asarray(i[key], dtype), (0, n - len(i[key]))) for i in items])
+        out["kinds"] = [i["kinds"] for i in items]
+    return out
+
+
+def batches(stream, labels, packer=None, side=4, seed=0, vary=True, target=26, flush=False):
+    """Batches from a scene stream, one slice grid each. Without a packer they carry no text."""
+    rng, bins = random.Random(seed), {}
+    sizes = [len(labels[k]) - 1 for k in ("classes", "colours", "characters")]
+    for meta, blob in records(stream):
+        shapes = [(h // PATCH, w // PATCH) for w, h in meta["views"]]
+        if max(h * w for h, w in shapes) > SLOTS:
+            continue
+        views, grids = unpack(meta, blob)
+        item = {"seed": meta["seed"], "grid": tuple(meta["grid"]), "shapes": shapes}
+        if packer:
+            item["ids"], item["seg"], item["ans"], item["kinds"] = packer.pack(rng, meta["qa"], vary)
+            if not item["ids"]:
+                continue
+        item["patches"] = np.stack([patch_rows(v) for v in views])
+        item["labels"] = np.stack([patch_labels(g) for g in grids])
+        item["bags"] = np.stack([query_bags(g, side, sizes) for g in grids])
+        key = item["grid"]
+        held = bins.setdefault(key, [])
+        held.append(item)
+        if len(held) >= batch_size(len(views), packer is not None, target):
+            yield collate(bins.pop(key))
+    if flush:
+        for held in bins.values():
+            yield collate(held)
+
+
+def _read(queue, command, labels, packer, target, seed):
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, bufsize=1 << 22)
+    try:
+        for batch in batches(process.stdout, labels, packer, seed=seed, target=target):
+            queue.put(batch)
+    finally:
+        process.kill()
+        queue.put(None)
+
+
+class Reader:
+    """Batches made by another process, so that the training core never waits for a picture."""
+
+    def __init__(self, command, labels, packer=None, target=26, ahead=24, seed=0):
+        context = multiprocessing.get_context("fork")
+        self.queue = context.Queue(ahead)
+        self.process = context.Process(target=_read, args=(self.queue, command, labels, packer, target, seed), daemon=True)
+        self.process.start()
+
+    def next(self):
+        batch = self.queue.get()
+        if batch is None:
+            raise RuntimeError("the scene generator ended; run its command by hand to see why")
+        return batch
+
+    def close(self):
+        self.process.terminate()
