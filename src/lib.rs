@@ -8,3 +8,4 @@ pub mod model;
 #[cfg(feature = "probe")]
 pub mod probe;
 pub mod protocol;
+pub mod text;

@@ -9,12 +9,12 @@ use loupe::image::{Rect, Rgb, Size};
 const GREEN: [u8; 3] = [30, 160, 60];
 
 fn uhd() -> Slicing {
-    Slicing::preset("uhd-v1").unwrap()
+    Slicing::preset("uhd-v1").expect("a preset")
 }
 
 /// The UHD slices in pixels of the picture.
 fn uhd_slices(size: Size) -> Vec<Rect> {
-    let layout = uhd().layout(size.width, size.height).unwrap();
+    let layout = uhd().layout(size.width, size.height).expect("a layout");
     let (columns, rows) = layout.grid.map_or((1, 1), |grid| (grid.columns, grid.rows));
     (0..rows).flat_map(|row| (0..columns).map(move |column| layout.source_rect(column, row))).collect()
 }
@@ -72,7 +72,7 @@ fn stretching_cannot_tell_a_circle_from_an_ellipse() {
 
 /// Every byte that an encoder gets to see of a picture sliced as UHD does.
 fn seen(picture: &Rgb) -> Vec<Rgb> {
-    let layout = uhd().layout(picture.width, picture.height).unwrap();
+    let layout = uhd().layout(picture.width, picture.height).expect("a layout");
     views(picture, &layout, PassOrder::BySize)
 }
 

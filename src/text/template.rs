@@ -1,0 +1,123 @@
+//! Chat templates: a conversation becomes the one text its model was trained on.
+//!
+//! The template is a Jinja program from a model file, so it is run with bounds: it can say no, but not run on. A program
+//! that doubles a string some forty times would still ask for more memory than there is; nobody has shipped one.
+
+use std::io::{self, Write};
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Value;
+use minijinja::{Environment, Error as Jinja, ErrorKind as JinjaKind, State, context};
+
+use crate::error::{Error, Result};
+
+/// Instructions a template may run: thousands of turns.
+const FUEL: u64 = 1_000_000;
+
+/// Bytes a template may write, in all.
+const MOST_BYTES: usize = 4 << 20;
+
+/// One turn of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// `system`, `user` or `assistant`.
+    pub role: &'static str,
+    /// What was said, pictures as markers; see [`super::prompt`].
+    pub content: String,
+}
+
+/// The template of a model.
+pub struct Template {
+    environment: Environment<'static>,
+    bos: String,
+    eos: String,
+}
+
+const NAME: &str = "chat";
+
+impl Template {
+    /// Compiles `tokenizer.chat_template`; `bos` and `eos` are the spellings of the tokens that the template may name.
+    ///
+    /// # Errors
+    /// A model error when it is not Jinja.
+    pub fn new(source: &str, bos: &str, eos: &str) -> Result<Self> {
+        let mut environment = Environment::new();
+        environment.set_fuel(Some(FUEL));
+        environment.set_recursion_limit(64);
+        // As transformers sets them.
+        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+        environment.set_syntax(
+            syntax.map_err(|cause| Error::internal("Jinja's own syntax is refused; report this.").because(cause))?,
+        );
+        environment.add_function("raise_exception", |message: String| -> std::result::Result<Value, Jinja> {
+            Err(Jinja::new(JinjaKind::InvalidOperation, message))
+        });
+        environment.set_unknown_method_callback(python_method);
+        environment.add_template_owned(NAME, source.to_string()).map_err(|cause| {
+            Error::model("The model's chat template cannot be read; get the file again.").because(cause)
+        })?;
+        Ok(Self { environment, bos: bos.to_string(), eos: eos.to_string() })
+    }
+
+    /// The text of a conversation, up to where the model answers when `open` is set.
+    ///
+    /// # Errors
+    /// A model error when the template refuses the conversation, in its own words, or does not come to an end.
+    pub fn render(&self, messages: &[Message], open: bool) -> Result<String> {
+        let turn = |message: &Message| context! { role => message.role, content => message.content.as_str() };
+        let input = context! {
+            messages => messages.iter().map(turn).collect::<Value>(),
+            add_generation_prompt => open,
+            bos_token => self.bos.as_str(),
+            eos_token => self.eos.as_str(),
+        };
+        let mut text = Bounded(Vec::new());
+        let template = self.environment.get_template(NAME);
+        template.and_then(|template| template.render_captured_to(input, &mut text).map(|_| ())).map_err(|cause| {
+            let why = match cause.kind() {
+                JinjaKind::OutOfFuel | JinjaKind::WriteFailure => "does not come to an end".to_string(),
+                JinjaKind::InvalidOperation => format!("says “{}”", cause.detail().unwrap_or("no")),
+                _ => "fails".to_string(),
+            };
+            Error::model(format!("The model's chat template {why}; ask differently or use another model."))
+                .because(cause)
+        })?;
+        String::from_utf8(text.0)
+            .map_err(|cause| Error::internal("A template wrote half a character; report this.").because(cause))
+    }
+}
+
+/// Text that refuses to grow beyond [`MOST_BYTES`].
+struct Bounded(Vec<u8>);
+
+impl Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len().saturating_add(bytes.len()) > MOST_BYTES {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The methods of Python strings that published templates call.
+fn python_method(_: &mut State, value: &Value, method: &str, args: &[Value]) -> std::result::Result<Value, Jinja> {
+    let unknown = || Jinja::new(JinjaKind::UnknownMethod, method.to_string());
+    let text = value.as_str().ok_or_else(unknown)?;
+    let argument = args.first().and_then(Value::as_str);
+    let strips = |c: char| argument.map_or_else(|| c.is_whitespace(), |set| set.contains(c));
+    match (method, argument) {
+        ("strip", _) => Ok(text.trim_matches(strips).into()),
+        ("lstrip", _) => Ok(text.trim_start_matches(strips).into()),
+        ("rstrip", _) => Ok(text.trim_end_matches(strips).into()),
+        ("startswith", Some(start)) => Ok(text.starts_with(start).into()),
+        ("endswith", Some(end)) => Ok(text.ends_with(end).into()),
+        ("split", Some(separator)) if !separator.is_empty() => Ok(text.split(separator).map(Value::from).collect()),
+        ("split", None) => Ok(text.split_whitespace().map(Value::from).collect()),
+        _ => Err(unknown()),
+    }
+}
