@@ -62,6 +62,8 @@ struct Draft<'a> {
     held_out: bool,
     /// Columns and rows of the picture's finest view, all slices together, in pixels of the view.
     view: [f32; 2],
+    /// Columns and rows of slices; one each where the picture is not cut.
+    grid: [u32; 2],
 }
 
 /// The scene of `seed`. Seeds from [`HELD_OUT`] on use words, and some of them fonts or colour values, that others never do.
@@ -83,6 +85,7 @@ pub fn compose(seed: u64, kit: &Kit) -> Result<Scene> {
     let (width, height) =
         if held_out { sizes::free(&mut rng, &kit.slicing) } else { sizes::training(&mut rng, &kit.slicing) };
     let layout = kit.slicing.layout(width, height)?;
+    let grid = layout.grid.map_or([1, 1], |grid| [grid.columns, grid.rows]);
     let view = layout.grid.map_or([layout.overview.width, layout.overview.height], |grid| {
         [grid.slice.width * grid.columns, grid.slice.height * grid.rows]
     });
@@ -105,7 +108,7 @@ pub fn compose(seed: u64, kit: &Kit) -> Result<Scene> {
         texts: Vec::new(),
         wear: Wear::default(),
     };
-    let mut draft = Draft { rng, kit, scene, palette, held_out, view: view.map(|v| v as f32) };
+    let mut draft = Draft { rng, kit, scene, palette, held_out, view: view.map(|v| v as f32), grid };
     draft.scene.background = draft.ground();
     match family {
         Family::Shapes => draft.shapes(10),

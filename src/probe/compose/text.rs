@@ -53,7 +53,10 @@ impl Draft<'_> {
             return;
         }
         // Squaring prefers sizes near the smaller end of what fits.
-        let u = self.rng.unit();
+        let cut = self.grid != [1, 1];
+        let centred = self.rng.chance(if cut { 0.12 } else { 0.33 });
+        // Only the overview shows a centred line uncut, at half the size.
+        let u = if cut && centred { 1.0 } else { self.rng.unit() };
         let em = pixel * (SMALLEST.min(most) + (most - SMALLEST.min(most)) * u * u.sqrt());
         let turned = !sign && most > 20.0 && self.rng.chance(0.15);
         let turn = if turned { self.rng.range(-0.05, 0.05) } else { 0.0 };
@@ -62,11 +65,20 @@ impl Draft<'_> {
         let pad = padding * em;
         let (low_x, high_x) = (bounds[0] + pad, bounds[2] - wide - pad);
         let (low_y, high_y) = (bounds[1] + 0.78 * em + pad + slack, bounds[3] - 0.24 * em - pad - slack);
+        // People centre what they photograph; but half a letter is no letter, so most other lines keep clear of the
+        // borders between slices where they can.
         let (mut x, mut y) = ((low_x + high_x) / 2.0, (low_y + high_y) / 2.0);
-        // People frame what they photograph: a third of the lines sit in the middle.
-        if self.rng.chance(0.67) {
-            x = self.rng.range(low_x, high_x.max(low_x + 0.1));
-            y = self.rng.range(low_y, high_y.max(low_y + 0.1));
+        if !centred {
+            let tries = if self.rng.chance(0.8) { 24 } else { 1 };
+            let mut fewest = usize::MAX;
+            for _ in 0..tries {
+                let at =
+                    (self.rng.range(low_x, high_x.max(low_x + 0.1)), self.rng.range(low_y, high_y.max(low_y + 0.1)));
+                let cuts = self.cuts([at.0, at.1 - 0.75 * em - slack, at.0 + wide, at.1 + 0.22 * em + slack]);
+                if cuts < fewest {
+                    (fewest, (x, y)) = (cuts, at);
+                }
+            }
         }
         let mut line = Text { text, face, em, colour: 0, rgb: [0; 3], x, y, width: wide, turn, sign: None };
         let background = self.scene.background.clone();
@@ -79,6 +91,16 @@ impl Draft<'_> {
             (line.colour, line.rgb) = self.letter_ink(background.ends(), background.colour);
         }
         self.scene.texts.push(line);
+    }
+
+    /// How badly the borders between slices cut `bounds`: one through the height of a line spoils all its letters.
+    fn cuts(&self, bounds: Bounds) -> usize {
+        let between = |n: u32, side: u32, low: f32, high: f32| {
+            (1..n).map(|i| (i * side) as f32 / n as f32).filter(|cut| (low..high).contains(cut)).count()
+        };
+        let [columns, rows] = self.grid;
+        let [left, top, right, bottom] = bounds;
+        between(columns, self.scene.width, left, right) + 4 * between(rows, self.scene.height, top, bottom)
     }
 
     /// A colour for a sign: any that shows on the ground.
