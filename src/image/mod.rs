@@ -7,6 +7,7 @@ pub mod decode;
 pub mod draw;
 mod logarithms;
 pub mod patches;
+mod presets;
 pub mod resize;
 pub mod slice;
 pub mod sniff;
