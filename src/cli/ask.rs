@@ -1,0 +1,131 @@
+//! `loupe ask`: pictures and a question in, an answer out.
+
+use std::{
+    fs,
+    io::{self, Write},
+    path::PathBuf,
+};
+
+use loupe::{
+    error::{Error, Result},
+    protocol::{Answer, AskOptions, Event, Layout, SeeTimings},
+    session::{Session, Source},
+};
+use serde::Serialize;
+
+use super::model;
+
+/// Arguments of `loupe ask`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Pictures (PNG, JPEG, WebP, GIF, BMP), then the question.
+    #[arg(required = true, num_args = 2.., value_name = "PICTURE… QUESTION")]
+    pictures_and_question: Vec<String>,
+    /// A directory with a GGUF pair, or its two files (`--model A,B`); the built-in model when left out.
+    #[arg(long, value_delimiter = ',', value_name = "DIR|FILES")]
+    model: Vec<PathBuf>,
+    /// Print the answer with slices, token counts, milliseconds of each stage, seed and model hash as JSON.
+    #[arg(long)]
+    json: bool,
+    /// The most tokens to say.
+    #[arg(long, default_value_t = AskOptions::default().max_tokens)]
+    max_tokens: u32,
+    /// 0 takes the likeliest token every time.
+    #[arg(long, default_value_t = 0.0)]
+    temperature: f32,
+    /// Keep the likeliest tokens that together hold this share of the probability.
+    #[arg(long, default_value_t = 1.0)]
+    top_p: f32,
+    /// Keep this many of the likeliest tokens; 0 keeps all.
+    #[arg(long, default_value_t = 0)]
+    top_k: u32,
+    /// Drop tokens less likely than this share of the likeliest.
+    #[arg(long, default_value_t = 0.0)]
+    min_p: f32,
+    /// Divide the logits of tokens already said by this.
+    #[arg(long, default_value_t = 1.0)]
+    repetition_penalty: f32,
+    /// The same seed gives the same answer.
+    #[arg(long, default_value_t = 0)]
+    seed: u32,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report {
+    #[serde(flatten)]
+    answer: Answer,
+    pictures: Vec<Seen>,
+    model: String,
+    model_hash: String,
+}
+
+#[derive(Serialize)]
+struct Seen {
+    file: String,
+    layout: Layout,
+    timings: SeeTimings,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<()> {
+    let Some((question, pictures)) = args.pictures_and_question.split_last() else {
+        return Err(Error::usage("Give a picture and a question."));
+    };
+    let mut session = model::open(&args.model)?;
+    for (at, file) in pictures.iter().enumerate() {
+        let unreadable = |e| Error::picture(format!("The picture {file} could not be opened; check the path.")).because(e);
+        session.see(at as u32, Source::Encoded(fs::read(file).map_err(unreadable)?));
+    }
+    session.ask(1, question, options(args));
+    let report = pollster::block_on(drive(&mut session, pictures, !args.json))?;
+    if args.json {
+        let text = serde_json::to_string_pretty(&report)
+            .map_err(|e| Error::internal("The report could not be written; report this.").because(e))?;
+        print(&text)?;
+    }
+    print("\n")
+}
+
+fn options(args: &Args) -> AskOptions {
+    AskOptions {
+        max_tokens: args.max_tokens,
+        temperature: args.temperature,
+        top_p: args.top_p,
+        top_k: args.top_k,
+        min_p: args.min_p,
+        repetition_penalty: args.repetition_penalty,
+        seed: args.seed,
+    }
+}
+
+/// Steps until the answer is whole, printing it as it comes.
+async fn drive(session: &mut Session, files: &[String], stream: bool) -> Result<Report> {
+    let (mut pictures, mut layouts) = (Vec::new(), Vec::new());
+    while let Some(events) = session.step().await {
+        for event in events {
+            match event {
+                Event::Sliced { layout, .. } => layouts.push(layout),
+                Event::Seen { picture, timings } => {
+                    let at = picture as usize;
+                    pictures.push(Seen { file: files[at].clone(), layout: layouts[at].clone(), timings });
+                }
+                Event::Token { text, .. } if stream => print(&text)?,
+                Event::Done { answer, .. } => {
+                    let info = session.info();
+                    return Ok(Report { answer, pictures, model: info.name.clone(), model_hash: info.hash.clone() });
+                }
+                Event::Failed { kind, message, .. } => return Err(Error::of_kind(kind, message)),
+                _ => {}
+            }
+        }
+    }
+    Err(Error::internal("The answer never ended; report this."))
+}
+
+/// Writes to standard output at once.
+pub fn print(text: &str) -> Result<()> {
+    let mut out = io::stdout().lock();
+    let lost = |e| Error::usage("The answer could not be printed: the output was closed.").because(e);
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(lost)
+}

@@ -1,0 +1,5 @@
+//! The commands.
+
+pub mod ask;
+pub mod model;
+pub mod slices;

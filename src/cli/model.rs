@@ -1,0 +1,54 @@
+//! Finding and opening the model files that a command names.
+
+use std::{
+    env,
+    fs::{self, File},
+    path::{Path, PathBuf},
+};
+
+use loupe::{
+    error::{Error, Result},
+    gguf,
+    session::Session,
+};
+
+/// Opens the model of `--model`: a directory that holds a pair, the two files of one, or the built-in model.
+pub fn open(paths: &[PathBuf]) -> Result<Session> {
+    let [a, b] = match paths {
+        [] => pair_in(&built_in()?)?,
+        [one] if one.is_dir() => pair_in(one)?,
+        [a, b] => [a.clone(), b.clone()],
+        _ => return Err(Error::usage("--model takes a directory, or the two files of a model , as in --model text.gguf,mmproj.gguf.")),
+    };
+    Session::open(read(&a)?, read(&b)?)
+}
+
+fn read(path: &Path) -> Result<gguf::File> {
+    let missing = |e| Error::model(format!("The model file {} could not be opened; check the path.", path.display())).because(e);
+    gguf::File::read(File::open(path).map_err(missing)?)
+}
+
+/// The two GGUF files of a directory; the one with `mmproj` in its name is the vision encoder.
+fn pair_in(dir: &Path) -> Result<[PathBuf; 2]> {
+    let unreadable = |e| Error::model(format!("The directory {} could not be read; check the path.", dir.display())).because(e);
+    let entries = fs::read_dir(dir).map_err(unreadable)?;
+    let mut files: Vec<PathBuf> =
+        entries.flatten().map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "gguf")).collect();
+    files.sort();
+    <[PathBuf; 2]>::try_from(files).map_err(|found| {
+        Error::model(format!(
+            "{} holds {} GGUF files; a model is two, the language model and its mmproj file. Name both with --model.",
+            dir.display(),
+            found.len()
+        ))
+    })
+}
+
+/// Where the built-in model lies: beside the program, or in the `models` directory of the checkout it was built in.
+fn built_in() -> Result<PathBuf> {
+    let beside = env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("models")));
+    let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+    [beside, Some(checkout)].into_iter().flatten().find(|dir| dir.is_dir()).ok_or_else(|| {
+        Error::model("The built-in model was not found beside the program; name a model with --model.")
+    })
+}

@@ -1,0 +1,57 @@
+//! `loupe slices`: how a picture is cut, drawn and told.
+
+use std::{fs, path::PathBuf};
+
+use loupe::{
+    error::{Error, Result},
+    image::{decode, draw, slice::Slicing},
+};
+
+use super::{ask::print, model};
+
+/// Arguments of `loupe slices`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The picture (PNG, JPEG, WebP, GIF, BMP).
+    picture: PathBuf,
+    /// The PNG to write; beside the working directory's other files as `NAME-slices.png` when left out.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// The model whose slicing is shown: a directory, or its two files (`--model A,B`).
+    #[arg(long, value_delimiter = ',', value_name = "DIR|FILES")]
+    model: Vec<PathBuf>,
+    /// Show a published model's slicing instead, by the preset's name.
+    #[arg(long, conflicts_with = "model")]
+    preset: Option<String>,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<()> {
+    let shown = args.picture.display();
+    let unreadable = |e| Error::picture(format!("The picture {shown} could not be opened; check the path.")).because(e);
+    let picture = decode::decode(&fs::read(&args.picture).map_err(unreadable)?)?;
+    let slicing = match &args.preset {
+        Some(name) => Slicing::preset(name).map_err(|e| Error::usage(e.to_string()))?,
+        None => *model::open(&args.model)?.slicing(),
+    };
+    let layout = slicing.layout(picture.width, picture.height)?;
+    let out = args.out.clone().unwrap_or_else(|| {
+        let stem = args.picture.file_stem().unwrap_or_default().to_string_lossy();
+        PathBuf::from(format!("{stem}-slices.png"))
+    });
+    let png = decode::to_png(&draw::slices(&picture, &layout))?;
+    let unwritable = |e| Error::usage(format!("{} could not be written; choose another --out.", out.display())).because(e);
+    fs::write(&out, png).map_err(unwritable)?;
+    let overview = layout.overview;
+    let cut = layout.grid.map_or("not cut".to_owned(), |grid| {
+        format!("{} × {} slices of {} × {}", grid.columns, grid.rows, grid.slice.width, grid.slice.height)
+    });
+    print(&format!(
+        "{} × {} pixels: {cut}, overview {} × {}; drawn in {}\n",
+        picture.width,
+        picture.height,
+        overview.width,
+        overview.height,
+        out.display()
+    ))
+}

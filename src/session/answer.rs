@@ -1,0 +1,181 @@
+//! From a question to its answer: the prompt into the cache, then one token at a time.
+
+use web_time::Instant;
+
+use super::{
+    look::{Picture, milliseconds},
+    open::Model,
+};
+use crate::{
+    error::{Error, Result},
+    protocol::{Answer, AskOptions, Event, Finish, Phase, Usage},
+    text::{
+        prompt::Item,
+        sampler::{Sampler, Sampling},
+        stream::TextStream,
+    },
+};
+
+/// Positions read in one step: enough to keep the machine busy, few enough to stop soon.
+const CHUNK: usize = 128;
+
+/// An answer being given.
+pub struct Answering {
+    pub id: u32,
+    /// The prompt, then what was said.
+    items: Vec<Item>,
+    /// Positions of `items` that are in the cache.
+    at: usize,
+    prompt: usize,
+    logits: Vec<f32>,
+    said: Vec<u32>,
+    text: String,
+    stream: TextStream,
+    sampler: Sampler,
+    options: AskOptions,
+    usage: Usage,
+    start: Instant,
+}
+
+impl Answering {
+    /// Begins an answer to `prompt`, of which the first `cached` positions are in the cache.
+    ///
+    /// # Errors
+    /// A usage error when the prompt does not fit the context or an option is out of range.
+    pub fn new(id: u32, prompt: Vec<Item>, cached: usize, options: AskOptions, context: usize) -> Result<Self> {
+        if prompt.len() >= context {
+            return Err(Error::usage(format!(
+                "The conversation needs {} tokens and the model holds {context}; shorten the question, begin a new conversation, or show fewer pictures.",
+                prompt.len() + 1
+            )));
+        }
+        // The last position is always computed again: its logits are not kept.
+        let at = cached.min(prompt.len() - 1);
+        let pictures = prompt.iter().filter(|item| matches!(item, Item::PictureRow { .. })).count();
+        let usage = Usage {
+            prompt_tokens: prompt.len() as u32,
+            cached_tokens: at as u32,
+            picture_tokens: pictures as u32,
+            ..Usage::default()
+        };
+        Ok(Self {
+            id,
+            at,
+            prompt: prompt.len(),
+            items: prompt,
+            logits: Vec::new(),
+            said: Vec::new(),
+            text: String::new(),
+            stream: TextStream::new(),
+            sampler: Sampler::new(sampling(&options))?,
+            options,
+            usage,
+            start: Instant::now(),
+        })
+    }
+
+    /// What is in the cache, and would not have to be read again.
+    pub fn cached(&self) -> &[Item] {
+        &self.items[..self.at]
+    }
+
+    /// One step: a chunk of the prompt, or one token. The answer when it is complete.
+    ///
+    /// # Errors
+    /// An internal error when a step of the network fails.
+    pub async fn step(&mut self, model: &mut Model, pictures: &[Picture], events: &mut Vec<Event>) -> Result<Option<Answer>> {
+        let start = Instant::now();
+        if self.at < self.prompt {
+            self.read_chunk(model, pictures).await?;
+            self.usage.prefill_ms += milliseconds(start);
+            let cached = self.usage.cached_tokens as usize;
+            let (done, total) = ((self.at - cached) as u32, (self.prompt - cached) as u32);
+            events.push(Event::Progress { phase: Phase::Prefill, done, total });
+            return Ok(None);
+        }
+        let finish = self.say_token(model, events).await;
+        self.usage.decode_ms += milliseconds(start);
+        Ok(finish?.map(|finish| self.finish(finish, events)))
+    }
+
+    /// Ends the answer where it is.
+    pub fn finish(&mut self, finish: Finish, events: &mut Vec<Event>) -> Answer {
+        let tail = std::mem::take(&mut self.stream).finish();
+        self.emit(tail, events);
+        self.usage.answer_tokens = self.said.len() as u32;
+        let answer =
+            Answer { text: std::mem::take(&mut self.text), finish, usage: self.usage, seed: self.options.seed };
+        events.push(Event::Done { id: self.id, answer: answer.clone() });
+        answer
+    }
+
+    async fn read_chunk(&mut self, model: &mut Model, pictures: &[Picture]) -> Result<()> {
+        let chunk = &self.items[self.at..self.prompt.min(self.at + CHUNK)];
+        let width = model.config.text.layer.width;
+        let (mut ids, mut rows) = (Vec::new(), Vec::new());
+        for item in chunk {
+            match *item {
+                Item::Token(id) => ids.push(id),
+                Item::PictureRow { picture, view, row } => {
+                    let at = view as usize * model.config.connector.rows() + row as usize;
+                    let seen = pictures.get(picture as usize).and_then(|p| p.rows.get(at * width..(at + 1) * width));
+                    let lost = || Error::internal("The prompt names a picture that was forgotten; report this.");
+                    rows.extend_from_slice(seen.ok_or_else(lost)?);
+                }
+            }
+        }
+        let (mut token, mut picture) = (0, ids.len() as u32);
+        let order: Vec<u32> = chunk
+            .iter()
+            .map(|item| {
+                let next = if matches!(item, Item::Token(_)) { &mut token } else { &mut picture };
+                *next += 1;
+                *next - 1
+            })
+            .collect();
+        self.logits = model.prefill(&ids, &rows, &order, self.at, None).await?;
+        self.at += order.len();
+        Ok(())
+    }
+
+    async fn say_token(&mut self, model: &mut Model, events: &mut Vec<Event>) -> Result<Option<Finish>> {
+        if self.said.len() >= self.options.max_tokens as usize || self.items.len() >= model.config.text.context {
+            return Ok(Some(Finish::Length));
+        }
+        // A token is put into the cache only when another is wanted after it.
+        if let Some(&Item::Token(id)) = self.items.get(self.at) {
+            self.logits = model.decode(id, self.at).await?;
+            self.at += 1;
+        }
+        let id = self.sampler.choose(&self.logits, &self.said)?;
+        if self.said.is_empty() {
+            self.usage.first_token_ms = milliseconds(self.start);
+        }
+        if model.tokenizer.is_end(id) {
+            return Ok(Some(Finish::Stop));
+        }
+        self.said.push(id);
+        self.items.push(Item::Token(id));
+        let text = self.stream.push(&model.tokenizer.bytes(id));
+        self.emit(text, events);
+        Ok(None)
+    }
+
+    fn emit(&mut self, text: String, events: &mut Vec<Event>) {
+        if !text.is_empty() {
+            self.text.push_str(&text);
+            events.push(Event::Token { id: self.id, text });
+        }
+    }
+}
+
+fn sampling(o: &AskOptions) -> Sampling {
+    Sampling {
+        repetition_penalty: o.repetition_penalty,
+        temperature: o.temperature,
+        top_k: o.top_k,
+        top_p: o.top_p,
+        min_p: o.min_p,
+        seed: o.seed.into(),
+    }
+}

@@ -1,0 +1,102 @@
+//! What the two headers say of everything but the network: vocabulary, slicing, schema, and whether they are a pair.
+
+use sha2::{Digest, Sha256};
+
+use crate::{
+    error::{Error, Result},
+    gguf::{File, Header, Value},
+    image::slice::{Knobs, Slicing},
+    model::VlmConfig,
+    protocol::ModelInfo,
+    text::{
+        prompt::{Overview, Schema},
+        template::Template,
+        tokenizer::{Tokenizer, Vocabulary},
+    },
+};
+
+/// Both files carry the same `loupe.pair` when they carry one at all; published pairs do not.
+pub fn check_pair(text: &Header, vision: &Header) -> Result<()> {
+    let id = |h: &Header| h.get("loupe.pair").and_then(Value::text).map(str::to_owned);
+    match (id(text), id(vision)) {
+        (Some(a), Some(b)) if a != b => Err(Error::model(format!(
+            "These two files are not a pair: the language model belongs to `{a}`, the vision encoder to `{b}`. Give files of the same model."
+        ))),
+        _ => Ok(()),
+    }
+}
+
+pub fn tokenizer(h: &Header, vocabulary: usize) -> Result<Tokenizer> {
+    let kind = h.text("tokenizer.ggml.model")?;
+    if kind != "gpt2" {
+        return Err(Error::model(format!(
+            "The tokenizer is of the kind `{kind}`; this version of Loupe reads byte-level BPE (`gpt2`)."
+        )));
+    }
+    let text = |v: &Value| v.text().map(str::to_owned);
+    let id = |name: &str| h.get(&format!("tokenizer.ggml.{name}_token_id")).and_then(Value::unsigned);
+    let id = |name: &str| id(name).and_then(|id| u32::try_from(id).ok());
+    let tokens = h.list("tokenizer.ggml.tokens", text)?;
+    if tokens.len() != vocabulary || id("eos").is_none() {
+        return Err(Error::model(format!(
+            "The vocabulary has {} tokens, the model {vocabulary}, and one must end answers; the file is damaged or not supported.",
+            tokens.len()
+        )));
+    }
+    Tokenizer::new(Vocabulary {
+        tokens,
+        merges: h.list("tokenizer.ggml.merges", text)?,
+        types: h.list("tokenizer.ggml.token_type", |v| v.signed().and_then(|v| i32::try_from(v).ok()))?,
+        pre: h.get("tokenizer.ggml.pre").and_then(Value::text).unwrap_or("default").to_owned(),
+        bos: id("bos"),
+        eos: id("eos"),
+        eot: id("eot"),
+        add_bos: h.get("tokenizer.ggml.add_bos_token").and_then(Value::bool).unwrap_or(false),
+    })
+}
+
+pub fn template(h: &Header, tokenizer: &Tokenizer) -> Result<Template> {
+    let vocabulary = tokenizer.vocabulary();
+    let spelling = |id: Option<u32>| id.and_then(|id| vocabulary.tokens.get(id as usize)).map_or("", String::as_str);
+    Template::new(h.text("tokenizer.chat_template")?, spelling(vocabulary.bos), spelling(vocabulary.eos))
+}
+
+pub fn slicing(h: &Header) -> Result<Slicing> {
+    let knob = |name: &str| h.optional_size(&format!("loupe.slicing.{name}")).map(|n| n.map(|n| n as u32));
+    Slicing::from_knobs(&Knobs {
+        preset: h.text("loupe.slicing.preset")?.to_owned(),
+        area_side: knob("area_side")?,
+        align: knob("align")?,
+        max_slices: knob("max_slices")?,
+        round: h.get("loupe.slicing.round").and_then(Value::text).map(str::to_owned),
+    })
+}
+
+pub fn schema(h: &Header, tokenizer: &Tokenizer) -> Result<Schema> {
+    let overview = match h.text("loupe.schema.overview")? {
+        "first" => Overview::First,
+        "last" => Overview::Last,
+        other => {
+            return Err(Error::model(format!("The model puts the overview `{other}`; this build knows first and last.")));
+        }
+    };
+    let (columns, rows) = (h.text("loupe.schema.column_separator")?, h.text("loupe.schema.row_separator")?);
+    Schema::new(tokenizer, columns, rows, overview)
+}
+
+pub fn info(text: &File, vision: &File, config: &VlmConfig) -> Result<ModelInfo> {
+    let mut hash = Sha256::new();
+    hash.update(text.sha256);
+    hash.update(vision.sha256);
+    let hash: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let tensors = [text, vision].into_iter().flat_map(|f| &f.header.tensors).map(|t| t.shape.iter().product::<usize>());
+    Ok(ModelInfo {
+        name: text.header.text("general.name").unwrap_or("unnamed").to_owned(),
+        hash,
+        parameters: u32::try_from(tensors.sum::<usize>()).unwrap_or(u32::MAX),
+        bytes: u32::try_from(text.bytes + vision.bytes).unwrap_or(u32::MAX),
+        context: config.text.context as u32,
+        max_slices: slicing(&vision.header)?.max_slices,
+        tokens_per_view: config.connector.rows() as u32,
+    })
+}

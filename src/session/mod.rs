@@ -1,0 +1,239 @@
+//! Open, look, ask, step: the whole of Loupe without a face. The command line and the worker drive the same session.
+//!
+//! Requests are queued and met in order. Nothing happens but in [`Session::step`], which does one bounded piece of work
+//! (one view, one chunk of a prompt, one token), so that whoever drives it can stop between any two.
+
+mod answer;
+mod header;
+mod look;
+mod open;
+
+use std::collections::VecDeque;
+
+pub use look::Source;
+
+use answer::Answering;
+use look::{Looking, Picture};
+use open::Model;
+
+use crate::{
+    error::{Error, Result},
+    gguf::File,
+    image::slice::Slicing,
+    protocol::{AskOptions, Event, Finish, ModelInfo},
+    text::{
+        prompt::{self, Item},
+        template::Message,
+    },
+};
+
+/// A model, the pictures it has seen, and a conversation about them.
+pub struct Session {
+    model: Model,
+    pictures: Vec<Picture>,
+    turns: Vec<Turn>,
+    /// What the model's cache holds, position by position.
+    cached: Vec<Item>,
+    queue: VecDeque<Job>,
+    current: Current,
+}
+
+/// A question and, once given, its answer. Pictures up to `pictures` were shown by then.
+struct Turn {
+    pictures: usize,
+    question: String,
+    answer: Option<String>,
+}
+
+enum Job {
+    See { picture: u32, source: Source },
+    Ask { id: u32, question: String, options: AskOptions },
+    Forget { pictures: bool },
+}
+
+enum Current {
+    Idle,
+    Looking(Box<Looking>),
+    Answering(Box<Answering>),
+}
+
+impl Session {
+    /// Opens a model from its two files, in either order.
+    ///
+    /// # Errors
+    /// A model error when a file is damaged, of an unsupported kind, or not of the same model as the other.
+    pub fn open(a: File, b: File) -> Result<Self> {
+        Ok(Self {
+            model: Model::open(a, b)?,
+            pictures: Vec::new(),
+            turns: Vec::new(),
+            cached: Vec::new(),
+            queue: VecDeque::new(),
+            current: Current::Idle,
+        })
+    }
+
+    /// What was opened.
+    pub fn info(&self) -> &ModelInfo {
+        &self.model.info
+    }
+
+    /// How the model wants pictures cut.
+    pub fn slicing(&self) -> &Slicing {
+        &self.model.slicing
+    }
+
+    /// Looks at a picture, to be shown with the next question.
+    pub fn see(&mut self, picture: u32, source: Source) {
+        self.queue.push_back(Job::See { picture, source });
+    }
+
+    /// Asks about the pictures seen so far.
+    pub fn ask(&mut self, id: u32, question: impl Into<String>, options: AskOptions) {
+        self.queue.push_back(Job::Ask { id, question: question.into(), options });
+    }
+
+    /// Begins a new conversation; the pictures stay unless they are forgotten too.
+    pub fn forget(&mut self, pictures: bool) {
+        self.queue.push_back(Job::Forget { pictures });
+    }
+
+    /// Stops answer `id`, or all looking when `id` is 0, whether begun or still queued. What was said stays in the
+    /// conversation; a picture that was not yet encoded is forgotten.
+    pub fn stop(&mut self, id: u32) -> Vec<Event> {
+        let mut events = Vec::new();
+        match &mut self.current {
+            Current::Looking(looking) if id == 0 => {
+                events.push(Event::Stopped { picture: looking.id });
+                self.current = Current::Idle;
+            }
+            Current::Answering(answering) if answering.id == id => {
+                let answer = answering.finish(Finish::Abort, &mut events);
+                self.end_turn(answer.text);
+            }
+            _ => {}
+        }
+        self.queue.retain(|job| match *job {
+            Job::See { picture, .. } if id == 0 => {
+                events.push(Event::Stopped { picture });
+                false
+            }
+            Job::Ask { id: queued, .. } if queued == id => {
+                let (text, usage) = Default::default();
+                let answer = crate::protocol::Answer { text, finish: Finish::Abort, usage, seed: 0 };
+                events.push(Event::Done { id, answer });
+                false
+            }
+            _ => true,
+        });
+        events
+    }
+
+    /// One bounded piece of work and what came of it; `None` when there is nothing to do. A failure is an event, and
+    /// the session goes on.
+    pub async fn step(&mut self) -> Option<Vec<Event>> {
+        let mut events = Vec::new();
+        let (mut id, mut picture) = (None, None);
+        match &self.current {
+            Current::Looking(looking) => picture = Some(looking.id),
+            Current::Answering(answering) => id = Some(answering.id),
+            Current::Idle => match self.queue.front()? {
+                Job::See { picture: seen, .. } => picture = Some(*seen),
+                Job::Ask { id: asked, .. } => id = Some(*asked),
+                Job::Forget { .. } => {}
+            },
+        }
+        if let Err(error) = self.work(&mut events).await {
+            if matches!(self.current, Current::Answering(_)) {
+                self.turns.pop();
+            }
+            // A step that failed may have left the cache half written.
+            self.cached.clear();
+            self.current = Current::Idle;
+            events.push(Event::Failed { id, picture, kind: error.kind(), message: error.to_string() });
+        }
+        Some(events)
+    }
+
+    async fn work(&mut self, events: &mut Vec<Event>) -> Result<()> {
+        match &mut self.current {
+            Current::Idle => match self.queue.pop_front() {
+                None => Ok(()),
+                Some(Job::See { picture, source }) => {
+                    self.current = Current::Looking(Box::new(Looking::new(picture, source)));
+                    Ok(())
+                }
+                Some(Job::Ask { id, question, options }) => self.begin_turn(id, question, options),
+                Some(Job::Forget { pictures }) => {
+                    self.turns.clear();
+                    if pictures {
+                        self.pictures.clear();
+                        self.cached.clear();
+                    }
+                    Ok(())
+                }
+            },
+            Current::Looking(looking) => {
+                if let Some(picture) = looking.step(&mut self.model, events).await? {
+                    self.pictures.push(picture);
+                    self.current = Current::Idle;
+                }
+                Ok(())
+            }
+            Current::Answering(answering) => {
+                if let Some(answer) = answering.step(&mut self.model, &self.pictures, events).await? {
+                    self.end_turn(answer.text);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn begin_turn(&mut self, id: u32, question: String, options: AskOptions) -> Result<()> {
+        if question.trim().is_empty() {
+            return Err(Error::usage("The question is empty; type what you want to know about the picture."));
+        }
+        if self.pictures.is_empty() {
+            return Err(Error::usage("There is no picture to ask about; choose one first."));
+        }
+        self.turns.push(Turn { pictures: self.pictures.len(), question, answer: None });
+        let answering = self.prompt().and_then(|prompt| {
+            let cached = prompt.iter().zip(&self.cached).take_while(|(a, b)| a == b).count();
+            Answering::new(id, prompt, cached, options, self.model.config.text.context)
+        });
+        match answering {
+            Ok(answering) => self.current = Current::Answering(Box::new(answering)),
+            Err(error) => {
+                self.turns.pop();
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn end_turn(&mut self, answer: String) {
+        if let Current::Answering(answering) = &self.current {
+            self.cached = answering.cached().to_vec();
+        }
+        if let Some(turn) = self.turns.last_mut() {
+            turn.answer = Some(answer);
+        }
+        self.current = Current::Idle;
+    }
+
+    /// The whole conversation as the model reads it; each picture stands before the first question that came after it.
+    fn prompt(&self) -> Result<Vec<Item>> {
+        let (model, mut messages, mut shown) = (&self.model, Vec::new(), 0);
+        for turn in &self.turns {
+            let content = prompt::message(&model.tokenizer, turn.pictures - shown, &turn.question);
+            shown = turn.pictures;
+            messages.push(Message { role: "user", content });
+            if let Some(answer) = &turn.answer {
+                messages.push(Message { role: "assistant", content: prompt::message(&model.tokenizer, 0, answer) });
+            }
+        }
+        let rendered = model.template.render(&messages, true)?;
+        let shapes: Vec<_> = self.pictures.iter().map(|p| look::shape(&p.layout, model)).collect();
+        prompt::items(&model.tokenizer, &model.schema, &rendered, &shapes)
+    }
+}

@@ -1,0 +1,130 @@
+//! A pair of files becomes a model that can be asked.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::header;
+use crate::{
+    error::{Error, Result},
+    exec::{Executor, Input, Reference},
+    gguf::{File, TensorInfo},
+    graph::{Live, Plan, Trace},
+    image::{patches::Normalise, slice::Slicing},
+    model::{self, ViewInputs, VlmConfig},
+    protocol::ModelInfo,
+    text::{prompt::Schema, template::Template, tokenizer::Tokenizer},
+};
+
+/// A model, its executor, and what turns pictures and words into its rows and back.
+pub struct Model {
+    pub config: VlmConfig,
+    pub info: ModelInfo,
+    pub slicing: Slicing,
+    pub normalise: Normalise,
+    pub schema: Schema,
+    pub tokenizer: Tokenizer,
+    pub template: Template,
+    executor: Reference,
+    prefill: Plan,
+    decode: Plan,
+    position_table: Vec<f32>,
+    views: HashMap<[usize; 2], (Plan, ViewInputs)>,
+}
+
+const POSITION_TABLE: &str = "v.position_embd.weight";
+
+impl Model {
+    /// Opens a model from its two files, in either order.
+    ///
+    /// # Errors
+    /// A model error when a file is damaged, of an unsupported kind, or not of the same model as the other.
+    pub fn open(a: File, b: File) -> Result<Self> {
+        let is_vision = |f: &File| f.header.text("general.architecture").is_ok_and(|kind| kind == "clip");
+        let (text, mut vision) = if is_vision(&a) { (b, a) } else { (a, b) };
+        header::check_pair(&text.header, &vision.header)?;
+        let config = VlmConfig::read(&text.header, &vision.header)?;
+        let (prefill, decode) = (model::prefill(&config.text)?, model::decode(&config.text)?);
+        let tensors: BTreeMap<&str, &TensorInfo> =
+            [&text, &vision].iter().flat_map(|f| &f.header.tensors).map(|t| (t.name.as_str(), t)).collect();
+        // Any grid serves to check the vision weights: their shapes do not depend on it.
+        for graph in [&prefill, &decode, &model::view(&config, 1)?] {
+            model::check(graph, |name| tensors.get(name).copied())?;
+        }
+        let side = config.vision.table_side;
+        let table = vision.tensors.remove(POSITION_TABLE);
+        let table = table.filter(|t| t.matrix() == [side * side, config.vision.layer.width]);
+        let position_table = table.as_ref().and_then(|t| t.floats()).ok_or_else(|| {
+            Error::model(format!(
+                "The table `{POSITION_TABLE}` should have {side} × {side} rows of F32 or F16; the file is damaged or not supported."
+            ))
+        })?;
+        let tokenizer = header::tokenizer(&text.header, config.text.vocabulary)?;
+        let mut this = Self {
+            info: header::info(&text, &vision, &config)?,
+            slicing: header::slicing(&vision.header)?,
+            normalise: Normalise { mean: config.vision.mean, std: config.vision.std },
+            schema: header::schema(&vision.header, &tokenizer)?,
+            template: header::template(&text.header, &tokenizer)?,
+            tokenizer,
+            executor: Reference::default(),
+            prefill: Plan::new(prefill),
+            decode: Plan::new(decode),
+            position_table,
+            views: HashMap::new(),
+            config,
+        };
+        for (name, tensor) in text.tensors.into_iter().chain(vision.tensors) {
+            this.executor.load(&name, tensor)?;
+        }
+        Ok(this)
+    }
+
+    /// Encodes one view: its patches `[rows·columns, 3·patch²]` become `[tokens per view, width]`.
+    ///
+    /// # Errors
+    /// An internal error when a step fails.
+    pub async fn encode(&mut self, patches: &[f32], [rows, columns]: [usize; 2], trace: Option<&mut Trace>) -> Result<Vec<f32>> {
+        if !self.views.contains_key(&[rows, columns]) {
+            let plan = Plan::new(model::view(&self.config, rows * columns)?);
+            let inputs = model::view_inputs(&self.config, &self.position_table, rows, columns);
+            self.views.insert([rows, columns], (plan, inputs));
+        }
+        let (plan, positions) = &self.views[&[rows, columns]];
+        let inputs = [
+            (model::PATCHES, Input::Matrix(patches)),
+            (model::POSITIONS, Input::Matrix(&positions.positions)),
+            (model::KEY_POSITIONS, Input::Matrix(&positions.keys)),
+            (model::QUERY_POSITIONS, Input::Matrix(&positions.queries)),
+        ];
+        self.executor.run(plan, &Live::default(), &inputs, trace)?;
+        self.executor.read(0).await
+    }
+
+    /// Reads a chunk of a prompt into the cache at `position` and gives the logits after its last position,
+    /// `[vocabulary]`. `order` names, for each position, its row among `ids` followed by `pictures`
+    /// (`[any, width]`).
+    ///
+    /// # Errors
+    /// An internal error when a step fails.
+    pub async fn prefill(&mut self, ids: &[u32], pictures: &[f32], order: &[u32], position: usize, trace: Option<&mut Trace>) -> Result<Vec<f32>> {
+        let live = Live { tokens: ids.len(), pictures: order.len() - ids.len(), position };
+        let last = [order.len() as u32 - 1];
+        let inputs = [
+            (model::IDS, Input::Index(ids)),
+            (model::PICTURES, Input::Matrix(pictures)),
+            (model::ORDER, Input::Index(order)),
+            (model::LAST, Input::Index(&last)),
+        ];
+        self.executor.run(&self.prefill, &live, &inputs, trace)?;
+        self.executor.read(0).await
+    }
+
+    /// One step of decoding: puts `id` at `position` and gives the logits after it, `[vocabulary]`.
+    ///
+    /// # Errors
+    /// An internal error when a step fails.
+    pub async fn decode(&mut self, id: u32, position: usize) -> Result<Vec<f32>> {
+        let live = Live { tokens: 1, pictures: 0, position };
+        self.executor.run(&self.decode, &live, &[(model::IDS, Input::Index(&[id]))], None)?;
+        self.executor.read(0).await
+    }
+}

@@ -1,0 +1,95 @@
+//! The browser's face: bytes and requests in, events out. It only converts.
+
+use wasm_bindgen::prelude::*;
+
+use crate::{
+    error::{Error, Result},
+    gguf::Stream,
+    protocol::{Event, Request},
+    session::{Session, Source},
+};
+
+/// A session in a worker: `push` both files, `handle` a load request, then `step` until it resolves to nothing.
+#[wasm_bindgen]
+#[derive(Default)]
+pub struct Engine {
+    files: [Stream; 2],
+    /// Why the files that are coming cannot be used; told when they are to be opened.
+    damage: Option<Error>,
+    session: Option<Session>,
+    /// Events that no step caused.
+    events: Vec<Event>,
+}
+
+#[wasm_bindgen]
+impl Engine {
+    /// An engine without a model.
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> Self {
+        console_error_panic_hook::set_once();
+        Self::default()
+    }
+
+    /// Takes the next bytes of file 0 or 1: the language model and the vision encoder, in either order.
+    pub fn push(&mut self, file: usize, bytes: &[u8]) {
+        if let (Some(stream), None) = (self.files.get_mut(file), &self.damage) {
+            self.damage = stream.push(bytes).err();
+        }
+    }
+
+    /// Takes a request (JSON of the protocol's `Request`) with the bytes that come beside it.
+    pub fn handle(&mut self, request: &str, bytes: Option<Vec<u8>>) {
+        if let Err(error) = self.take(request, bytes) {
+            self.events.push(Event::Failed { id: None, picture: None, kind: error.kind(), message: error.to_string() });
+        }
+    }
+
+    /// Does one bounded piece of work and resolves to the events it caused (JSON of an array of the protocol's `Event`),
+    /// or to nothing when there is nothing to do.
+    pub async fn step(&mut self) -> Option<String> {
+        let events = match std::mem::take(&mut self.events) {
+            events if events.is_empty() => self.session.as_mut()?.step().await?,
+            events => events,
+        };
+        serde_json::to_string(&events).ok()
+    }
+}
+
+impl Engine {
+    fn take(&mut self, request: &str, bytes: Option<Vec<u8>>) -> Result<()> {
+        let request = serde_json::from_str(request)
+            .map_err(|e| Error::usage(format!("The request could not be read: {e}.")).because(e))?;
+        if matches!(request, Request::Load {}) {
+            return self.load();
+        }
+        if matches!(request, Request::Unload {}) {
+            self.session = None;
+            return Ok(());
+        }
+        let session = self.session.as_mut().ok_or_else(|| Error::usage("No model is loaded; load one first."))?;
+        let bytes = bytes.unwrap_or_default();
+        match request {
+            Request::See { picture } => session.see(picture, Source::Encoded(bytes)),
+            Request::SeePixels { picture, width, height } => {
+                session.see(picture, Source::Rgba { width, height, pixels: bytes });
+            }
+            Request::Ask { id, question, options } => session.ask(id, question, options),
+            Request::Stop { id } => self.events.extend(session.stop(id)),
+            Request::Forget { pictures } => session.forget(pictures),
+            Request::Load {} | Request::Unload {} => {}
+        }
+        Ok(())
+    }
+
+    fn load(&mut self) -> Result<()> {
+        self.session = None;
+        let [a, b] = std::mem::take(&mut self.files);
+        if let Some(damage) = self.damage.take() {
+            return Err(damage);
+        }
+        let session = Session::open(a.finish()?, b.finish()?)?;
+        self.events.push(Event::Ready { model: session.info().clone() });
+        self.session = Some(session);
+        Ok(())
+    }
+}
