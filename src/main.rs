@@ -1,4 +1,6 @@
-//! The command line.
+//! The command line: `loupe ask picture.png "How many circles are there?"`.
+
+mod cli;
 
 use std::process::ExitCode;
 
@@ -14,13 +16,20 @@ struct Loupe {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Answer a question about one or more pictures; the answer, and only the answer, is printed.
+    Ask(cli::ask::Args),
+    /// Draw how a picture is sliced into a PNG, and print it.
+    Slices(cli::slices::Args),
     /// Draw scenes with questions, for training and examination.
     #[cfg(feature = "probe")]
     Scenes(loupe::probe::cli::Args),
 }
 
 fn main() -> ExitCode {
-    let result: loupe::error::Result<()> = match Loupe::parse().command {
+    // clap ends the program with code 2 for bad usage by itself.
+    let result = match Loupe::parse().command {
+        Command::Ask(args) => cli::ask::run(&args),
+        Command::Slices(args) => cli::slices::run(&args),
         #[cfg(feature = "probe")]
         Command::Scenes(args) => loupe::probe::cli::run(&args),
     };

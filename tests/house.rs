@@ -174,7 +174,8 @@ fn lines(folder: &str) -> Vec<Line> {
                 Some(first) if open => first.code.push_str(code.trim()),
                 _ => lines.push(Line { file: file.clone(), number: index + 1, code: code.to_owned() }),
             }
-            let starts = lines.last().is_some_and(|line| line.code.trim_start().trim_start_matches("pub ").starts_with("use "));
+            let starts =
+                lines.last().is_some_and(|line| line.code.trim_start().trim_start_matches("pub ").starts_with("use "));
             open = starts && !code.contains(';');
         }
     }

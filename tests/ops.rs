@@ -200,7 +200,8 @@ fn attention_shares_heads_and_hides_the_future() {
         (1, 9, 6, 3, 8, Mask::Causal),
         (2, 9, 4, 1, 72, Mask::Causal),
     ] {
-        let (q, k, v) = (noise(5, rows * heads * dim), noise(6, keys * kv_heads * dim), noise(7, keys * kv_heads * dim));
+        let (q, k, v) =
+            (noise(5, rows * heads * dim), noise(6, keys * kv_heads * dim), noise(7, keys * kv_heads * dim));
         let mut g = Builder::default();
         let a = g.input("q", Rows::Fixed(rows), heads * dim);
         let b = g.input("k", Rows::Fixed(keys), kv_heads * dim);
@@ -245,9 +246,12 @@ fn rows_are_gathered_joined_looked_up_and_ranked() {
     let sum = g.add(mixed, mixed);
     let graph = g.finish(vec![sum]).unwrap();
     let (rows, embedded) = (noise(8, 8), noise(100, 36));
-    for (ids, pictures, order) in [(vec![8, 0], &rows[..], vec![2, 0, 3, 1]), (vec![], &rows[..], vec![1, 0]), (vec![3], &[][..], vec![0])] {
+    for (ids, pictures, order) in
+        [(vec![8, 0], &rows[..], vec![2, 0, 3, 1]), (vec![], &rows[..], vec![1, 0]), (vec![3], &[][..], vec![0])]
+    {
         let live = Live { tokens: ids.len(), pictures: pictures.len() / 4, position: 0 };
-        let inputs = [("ids", Input::Index(&ids)), ("pictures", Input::Matrix(pictures)), ("order", Input::Index(&order))];
+        let inputs =
+            [("ids", Input::Index(&ids)), ("pictures", Input::Matrix(pictures)), ("order", Input::Index(&order))];
         let got = run(graph.clone(), live, &inputs);
         let row = |at: usize| match ids.get(at) {
             Some(&id) => &embedded[id as usize * 4..][..4],
@@ -256,7 +260,11 @@ fn rows_are_gathered_joined_looked_up_and_ranked() {
         let want: Vec<f64> = order.iter().flat_map(|&at| row(at as usize)).map(|&v| 2.0 * f64::from(v)).collect();
         close("mixed rows", &got, &want, 0.0);
     }
-    let got = run(unary(2, 4, |g, x| g.top_k(x, 3)), Live::default(), &[("x", Input::Matrix(&[1., 3., 3., 2., 0., -1., -2., 5.]))]);
+    let got = run(
+        unary(2, 4, |g, x| g.top_k(x, 3)),
+        Live::default(),
+        &[("x", Input::Matrix(&[1., 3., 3., 2., 0., -1., -2., 5.]))],
+    );
     assert_eq!(got, [1., 2., 3., 3., 0., 1.], "largest first, the lower column among equals");
 }
 

@@ -74,7 +74,8 @@ pub fn run(args: &Args) -> Result<()> {
     };
     let mut session = model::open(&args.model)?;
     for (at, file) in pictures.iter().enumerate() {
-        let unreadable = |e| Error::picture(format!("The picture {file} could not be opened; check the path.")).because(e);
+        let unreadable =
+            |e| Error::picture(format!("The picture {file} could not be opened; check the path.")).because(e);
         session.see(at as u32, Source::Encoded(fs::read(file).map_err(unreadable)?));
     }
     session.ask(1, question, options(args));

@@ -18,19 +18,25 @@ pub fn open(paths: &[PathBuf]) -> Result<Session> {
         [] => pair_in(&built_in()?)?,
         [one] if one.is_dir() => pair_in(one)?,
         [a, b] => [a.clone(), b.clone()],
-        _ => return Err(Error::usage("--model takes a directory, or the two files of a model , as in --model text.gguf,mmproj.gguf.")),
+        _ => {
+            return Err(Error::usage(
+                "--model takes a directory, or the two files of a model , as in --model text.gguf,mmproj.gguf.",
+            ));
+        }
     };
     Session::open(read(&a)?, read(&b)?)
 }
 
 fn read(path: &Path) -> Result<gguf::File> {
-    let missing = |e| Error::model(format!("The model file {} could not be opened; check the path.", path.display())).because(e);
+    let missing =
+        |e| Error::model(format!("The model file {} could not be opened; check the path.", path.display())).because(e);
     gguf::File::read(File::open(path).map_err(missing)?)
 }
 
 /// The two GGUF files of a directory; the one with `mmproj` in its name is the vision encoder.
 fn pair_in(dir: &Path) -> Result<[PathBuf; 2]> {
-    let unreadable = |e| Error::model(format!("The directory {} could not be read; check the path.", dir.display())).because(e);
+    let unreadable =
+        |e| Error::model(format!("The directory {} could not be read; check the path.", dir.display())).because(e);
     let entries = fs::read_dir(dir).map_err(unreadable)?;
     let mut files: Vec<PathBuf> =
         entries.flatten().map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "gguf")).collect();
@@ -48,7 +54,9 @@ fn pair_in(dir: &Path) -> Result<[PathBuf; 2]> {
 fn built_in() -> Result<PathBuf> {
     let beside = env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("models")));
     let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
-    [beside, Some(checkout)].into_iter().flatten().find(|dir| dir.is_dir()).ok_or_else(|| {
-        Error::model("The built-in model was not found beside the program; name a model with --model.")
-    })
+    [beside, Some(checkout)]
+        .into_iter()
+        .flatten()
+        .find(|dir| dir.is_dir())
+        .ok_or_else(|| Error::model("The built-in model was not found beside the program; name a model with --model."))
 }

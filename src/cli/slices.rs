@@ -40,7 +40,8 @@ pub fn run(args: &Args) -> Result<()> {
         PathBuf::from(format!("{stem}-slices.png"))
     });
     let png = decode::to_png(&draw::slices(&picture, &layout))?;
-    let unwritable = |e| Error::usage(format!("{} could not be written; choose another --out.", out.display())).because(e);
+    let unwritable =
+        |e| Error::usage(format!("{} could not be written; choose another --out.", out.display())).because(e);
     fs::write(&out, png).map_err(unwritable)?;
     let overview = layout.overview;
     let cut = layout.grid.map_or("not cut".to_owned(), |grid| {

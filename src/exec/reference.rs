@@ -31,8 +31,9 @@ type Candle<T> = candle_core::Result<T>;
 impl Executor for Reference {
     fn load(&mut self, name: &str, tensor: Tensor) -> Result<()> {
         let [rows, cols] = tensor.matrix();
-        let weight = dequantise(tensor, rows, cols)
-            .map_err(|e| Error::model(format!("The tensor `{name}` could not be read; the file is damaged.")).because(e))?;
+        let weight = dequantise(tensor, rows, cols).map_err(|e| {
+            Error::model(format!("The tensor `{name}` could not be read; the file is damaged.")).because(e)
+        })?;
         self.weights.insert(name.to_owned(), weight);
         Ok(())
     }
@@ -43,9 +44,9 @@ impl Executor for Reference {
         for (at, node) in nodes.iter().enumerate() {
             let start = Instant::now();
             let call = Call { plan, live, inputs, values: &values };
-            let value = self.node(node, &call).map_err(|e| {
-                Error::internal(format!("The step `{}` failed; report this.", node.name)).because(e)
-            })?;
+            let value = self
+                .node(node, &call)
+                .map_err(|e| Error::internal(format!("The step `{}` failed; report this.", node.name)).because(e))?;
             if let Some(trace) = trace.as_deref_mut() {
                 trace.entries.push(entry(node, &value, start, trace.keep_values)?);
             }
@@ -61,7 +62,8 @@ impl Executor for Reference {
     }
 
     async fn read(&mut self, at: usize) -> Result<Vec<f32>> {
-        let value = self.outputs.get(at).ok_or_else(|| Error::internal("A result was read that no run left; report this."))?;
+        let value =
+            self.outputs.get(at).ok_or_else(|| Error::internal("A result was read that no run left; report this."))?;
         to_vec(value).map_err(|e| Error::internal("A result could not be read; report this.").because(e))
     }
 }
@@ -125,11 +127,15 @@ impl Reference {
                 };
                 y.reshape((rows, node.cols))
             }
-            Op::Rope { x, kind, heads, turned, base } => rope(call.value(x)?, kind, heads, turned, base, call.live.position),
+            Op::Rope { x, kind, heads, turned, base } => {
+                rope(call.value(x)?, kind, heads, turned, base, call.live.position)
+            }
             Op::Store { x, cache } => {
                 let x = call.value(x)?;
                 let all = match self.caches.get(&cache.0) {
-                    Some(old) if call.live.position > 0 => Matrix::cat(&[&old.narrow(0, 0, call.live.position)?, x], 0)?,
+                    Some(old) if call.live.position > 0 => {
+                        Matrix::cat(&[&old.narrow(0, 0, call.live.position)?, x], 0)?
+                    }
                     _ => x.clone(),
                 };
                 self.caches.insert(cache.0, all.clone());

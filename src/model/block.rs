@@ -13,7 +13,14 @@ pub struct Names {
 
 /// Layer `index` on the rows `x`. With caches for keys and values it attends to all positions so far, causally;
 /// without, to all rows of this call.
-pub fn block(g: &mut Builder, x: Value, c: &LayerConfig, names: &Names, index: usize, caches: Option<[CacheId; 2]>) -> Value {
+pub fn block(
+    g: &mut Builder,
+    x: Value,
+    c: &LayerConfig,
+    names: &Names,
+    index: usize,
+    caches: Option<[CacheId; 2]>,
+) -> Value {
     let part = |name: &str| format!("{}.{index}.{name}", names.prefix);
     g.scope(format!("{}.{index}", names.prefix));
     let (wide, kv_wide) = (c.heads * c.head_dim, c.kv_heads * c.head_dim);

@@ -2,8 +2,8 @@
 
 use crate::{
     error::{Error, Result},
-    graph::{Act, NormKind, RopeKind},
     gguf::{Header, Value},
+    graph::{Act, NormKind, RopeKind},
 };
 
 /// A whole vision-language model.
@@ -186,7 +186,9 @@ fn vision_config(h: &Header, decoder_width: usize) -> Result<(VisionConfig, Conn
         (true, false) => Act::GeluTanh,
         (false, true) => Act::Silu,
         (false, false) => Act::GeluQuick,
-        (true, true) => return Err(Error::model("The vision encoder asks for two activations at once; the file is damaged.")),
+        (true, true) => {
+            return Err(Error::model("The vision encoder asks for two activations at once; the file is damaged."));
+        }
     };
     let projection = h.size("clip.vision.projection_dim")?;
     if projection != decoder_width {
@@ -216,7 +218,9 @@ fn vision_config(h: &Header, decoder_width: usize) -> Result<(VisionConfig, Conn
     };
     let queries = h.size("clip.minicpmv_query_num")?;
     if queries.isqrt().pow(2) != queries {
-        return Err(Error::model(format!("The resampler has {queries} queries, which form no square; the file is damaged.")));
+        return Err(Error::model(format!(
+            "The resampler has {queries} queries, which form no square; the file is damaged."
+        )));
     }
     let connector = ConnectorConfig::Resampler {
         queries,
@@ -244,12 +248,15 @@ fn divided(whole: usize, parts: usize, key: &str) -> Result<usize> {
 
 fn channels(h: &Header, key: &str) -> Result<[f32; 3]> {
     let values = h.list(key, |v| v.number().map(|v| v as f32))?;
-    <[f32; 3]>::try_from(values).map_err(|_| Error::model(format!("`{key}` should hold three numbers; the model file is damaged.")))
+    <[f32; 3]>::try_from(values)
+        .map_err(|_| Error::model(format!("`{key}` should hold three numbers; the model file is damaged.")))
 }
 
 fn tensor_rows(h: &Header, name: &str) -> Result<usize> {
     let tensor = h.tensors.iter().find(|t| t.name == name);
     tensor.and_then(|t| t.shape.first().copied()).ok_or_else(|| {
-        Error::model(format!("The model file lacks the tensor `{name}`; it is incomplete or of a kind Loupe does not support."))
+        Error::model(format!(
+            "The model file lacks the tensor `{name}`; it is incomplete or of a kind Loupe does not support."
+        ))
     })
 }

@@ -42,7 +42,14 @@ impl Answering {
     ///
     /// # Errors
     /// A usage error when the prompt does not fit the context or an option is out of range.
-    pub fn new(id: u32, prompt: Vec<Item>, cached: usize, options: AskOptions, context: usize) -> Result<Self> {
+    pub fn new(
+        id: u32,
+        prompt: Vec<Item>,
+        cached: usize,
+        options: AskOptions,
+        usage: Usage,
+        context: usize,
+    ) -> Result<Self> {
         if prompt.len() >= context {
             return Err(Error::usage(format!(
                 "The conversation needs {} tokens and the model holds {context}; shorten the question, begin a new conversation, or show fewer pictures.",
@@ -51,13 +58,7 @@ impl Answering {
         }
         // The last position is always computed again: its logits are not kept.
         let at = cached.min(prompt.len() - 1);
-        let pictures = prompt.iter().filter(|item| matches!(item, Item::PictureRow { .. })).count();
-        let usage = Usage {
-            prompt_tokens: prompt.len() as u32,
-            cached_tokens: at as u32,
-            picture_tokens: pictures as u32,
-            ..Usage::default()
-        };
+        let usage = Usage { prompt_tokens: prompt.len() as u32, cached_tokens: at as u32, ..usage };
         Ok(Self {
             id,
             at,
@@ -83,7 +84,12 @@ impl Answering {
     ///
     /// # Errors
     /// An internal error when a step of the network fails.
-    pub async fn step(&mut self, model: &mut Model, pictures: &[Picture], events: &mut Vec<Event>) -> Result<Option<Answer>> {
+    pub async fn step(
+        &mut self,
+        model: &mut Model,
+        pictures: &[Picture],
+        events: &mut Vec<Event>,
+    ) -> Result<Option<Answer>> {
         let start = Instant::now();
         if self.at < self.prompt {
             self.read_chunk(model, pictures).await?;

@@ -77,7 +77,9 @@ pub fn schema(h: &Header, tokenizer: &Tokenizer) -> Result<Schema> {
         "first" => Overview::First,
         "last" => Overview::Last,
         other => {
-            return Err(Error::model(format!("The model puts the overview `{other}`; this build knows first and last.")));
+            return Err(Error::model(format!(
+                "The model puts the overview `{other}`; this build knows first and last."
+            )));
         }
     };
     let (columns, rows) = (h.text("loupe.schema.column_separator")?, h.text("loupe.schema.row_separator")?);

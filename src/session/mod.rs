@@ -20,7 +20,7 @@ use crate::{
     error::{Error, Result},
     gguf::File,
     image::slice::Slicing,
-    protocol::{AskOptions, Event, Finish, ModelInfo},
+    protocol::{Answer, AskOptions, Event, Finish, ModelInfo, Usage},
     text::{
         prompt::{self, Item},
         template::Message,
@@ -119,8 +119,7 @@ impl Session {
                 false
             }
             Job::Ask { id: queued, .. } if queued == id => {
-                let (text, usage) = Default::default();
-                let answer = crate::protocol::Answer { text, finish: Finish::Abort, usage, seed: 0 };
+                let answer = Answer { text: String::new(), finish: Finish::Abort, usage: Usage::default(), seed: 0 };
                 events.push(Event::Done { id, answer });
                 false
             }
@@ -197,9 +196,10 @@ impl Session {
             return Err(Error::usage("There is no picture to ask about; choose one first."));
         }
         self.turns.push(Turn { pictures: self.pictures.len(), question, answer: None });
-        let answering = self.prompt().and_then(|prompt| {
+        let answering = self.prompt().and_then(|(prompt, picture_tokens)| {
             let cached = prompt.iter().zip(&self.cached).take_while(|(a, b)| a == b).count();
-            Answering::new(id, prompt, cached, options, self.model.config.text.context)
+            let usage = Usage { picture_tokens, ..Usage::default() };
+            Answering::new(id, prompt, cached, options, usage, self.model.config.text.context)
         });
         match answering {
             Ok(answering) => self.current = Current::Answering(Box::new(answering)),
@@ -221,8 +221,9 @@ impl Session {
         self.current = Current::Idle;
     }
 
-    /// The whole conversation as the model reads it; each picture stands before the first question that came after it.
-    fn prompt(&self) -> Result<Vec<Item>> {
+    /// The whole conversation as the model reads it, and how many of its tokens are pictures; each picture stands before
+    /// the first question that came after it.
+    fn prompt(&self) -> Result<(Vec<Item>, u32)> {
         let (model, mut messages, mut shown) = (&self.model, Vec::new(), 0);
         for turn in &self.turns {
             let content = prompt::message(&model.tokenizer, turn.pictures - shown, &turn.question);
@@ -234,6 +235,8 @@ impl Session {
         }
         let rendered = model.template.render(&messages, true)?;
         let shapes: Vec<_> = self.pictures.iter().map(|p| look::shape(&p.layout, model)).collect();
-        prompt::items(&model.tokenizer, &model.schema, &rendered, &shapes)
+        let items = prompt::items(&model.tokenizer, &model.schema, &rendered, &shapes)?;
+        let tokens: usize = shapes.iter().map(|&shape| model.schema.picture(0, shape).len()).sum();
+        Ok((items, tokens as u32))
     }
 }

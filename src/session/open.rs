@@ -82,7 +82,12 @@ impl Model {
     ///
     /// # Errors
     /// An internal error when a step fails.
-    pub async fn encode(&mut self, patches: &[f32], [rows, columns]: [usize; 2], trace: Option<&mut Trace>) -> Result<Vec<f32>> {
+    pub async fn encode(
+        &mut self,
+        patches: &[f32],
+        [rows, columns]: [usize; 2],
+        trace: Option<&mut Trace>,
+    ) -> Result<Vec<f32>> {
         if !self.views.contains_key(&[rows, columns]) {
             let plan = Plan::new(model::view(&self.config, rows * columns)?);
             let inputs = model::view_inputs(&self.config, &self.position_table, rows, columns);
@@ -105,7 +110,14 @@ impl Model {
     ///
     /// # Errors
     /// An internal error when a step fails.
-    pub async fn prefill(&mut self, ids: &[u32], pictures: &[f32], order: &[u32], position: usize, trace: Option<&mut Trace>) -> Result<Vec<f32>> {
+    pub async fn prefill(
+        &mut self,
+        ids: &[u32],
+        pictures: &[f32],
+        order: &[u32],
+        position: usize,
+        trace: Option<&mut Trace>,
+    ) -> Result<Vec<f32>> {
         let live = Live { tokens: ids.len(), pictures: order.len() - ids.len(), position };
         let last = [order.len() as u32 - 1];
         let inputs = [
