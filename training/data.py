@@ -138,7 +138,7 @@ def collate(items):
     out = {"grid": items[0]["grid"], "seed": max(i["seed"] for i in items), "shapes": [s for i in items for s in i["shapes"]]}
     for key in ("patches", "labels", "bags"):
         out[key] = np.concatenate([i[key] for i in items])
-    if items[0].get("ids") is not None:
+    if items[0].get("ids"):
         n = -(-max(len(i["ids"]) for i in items) // 8) * 8
         for key, dtype in (("ids", np.int64), ("seg", np.int32), ("ans", np.uint8)):
             out[key] = np.stack([np.pad(np.asarray(i[key], dtype), (0, n - len(i[key]))) for i in items])
@@ -146,37 +146,36 @@ def collate(items):
     return out
 
 
-def batches(stream, labels, packer=None, side=4, seed=0, vary=True, target=26, flush=False):
-    """Batches from a scene stream, one slice grid each. Without a packer they carry no text."""
+def batches(stream, labels, packer=None, side=4, seed=0, vary=True, target=26, sliced=1.0, flush=False):
+    """Batches from a scene stream, one slice grid each. Without a packer they carry no text.
+    `sliced` is the share of sliced pictures that is kept: they cost as much as several whole ones."""
     rng, bins = random.Random(seed), {}
     sizes = [len(labels[k]) - 1 for k in ("classes", "colours", "characters")]
     for meta, blob in records(stream):
         shapes = [(h // PATCH, w // PATCH) for w, h in meta["views"]]
-        if max(h * w for h, w in shapes) > SLOTS:
+        if max(h * w for h, w in shapes) > SLOTS or (len(shapes) > 1 and rng.random() > sliced):
             continue
         views, grids = unpack(meta, blob)
         item = {"seed": meta["seed"], "grid": tuple(meta["grid"]), "shapes": shapes}
         if packer:
             item["ids"], item["seg"], item["ans"], item["kinds"] = packer.pack(rng, meta["qa"], vary)
-            if not item["ids"]:
-                continue
         item["patches"] = np.stack([patch_rows(v) for v in views])
         item["labels"] = np.stack([patch_labels(g) for g in grids])
         item["bags"] = np.stack([query_bags(g, side, sizes) for g in grids])
-        key = item["grid"]
+        key = item["grid"], bool(item.get("ids"))  # pages of glyphs have no questions; they make batches of their own
         held = bins.setdefault(key, [])
         held.append(item)
-        if len(held) >= batch_size(len(views), packer is not None, target):
+        if len(held) >= batch_size(len(views), key[1], target):
             yield collate(bins.pop(key))
     if flush:
         for held in bins.values():
             yield collate(held)
 
 
-def _read(queue, command, labels, packer, target, seed):
+def _read(queue, command, labels, packer, **options):
     process = subprocess.Popen(command, stdout=subprocess.PIPE, bufsize=1 << 22)
     try:
-        for batch in batches(process.stdout, labels, packer, seed=seed, target=target):
+        for batch in batches(process.stdout, labels, packer, **options):
             queue.put(batch)
     finally:
         process.kill()
@@ -186,10 +185,10 @@ def _read(queue, command, labels, packer, target, seed):
 class Reader:
     """Batches made by another process, so that the training core never waits for a picture."""
 
-    def __init__(self, command, labels, packer=None, target=26, ahead=24, seed=0):
+    def __init__(self, command, labels, packer=None, ahead=24, **options):
         context = multiprocessing.get_context("fork")
         self.queue = context.Queue(ahead)
-        self.process = context.Process(target=_read, args=(self.queue, command, labels, packer, target, seed), daemon=True)
+        self.process = context.Process(target=_read, args=(self.queue, command, labels, packer), kwargs=options, daemon=True)
         self.process.start()
 
     def next(self):

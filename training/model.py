@@ -76,8 +76,8 @@ class VisionBlock(nn.Module):
         self.up, self.down = nn.Linear(d, f.vision_hidden), nn.Linear(f.vision_hidden, d)
 
     def forward(self, x, keys):
-        q, k, v = ops.split_heads(self.qkv(ops.layer_norm(x, self.ln1.weight, self.ln1.bias, self.eps)), 3, self.heads)
-        x = x + self.out(ops.attend(q, k, v, keys=keys))
+        qkv = ops.split_heads(self.qkv(ops.layer_norm(x, self.ln1.weight, self.ln1.bias, self.eps)), 3, self.heads)
+        x = x + self.out(ops.attend(None, qkv, keys=keys))
         return x + self.down(ops.gelu(self.up(ops.layer_norm(x, self.ln2.weight, self.ln2.bias, self.eps))))
 
 
@@ -99,10 +99,9 @@ class Resampler(nn.Module):
         v = self.norm(self.kv(x), self.ln_kv)
         q = self.q(self.norm(self.query, self.ln_q) + self.query_positions)
         heads = self.form.resampler_heads
-        (q,) = ops.split_heads(q.expand(x.shape[0], -1, -1), 1, heads)
-        (k,) = ops.split_heads(self.k(v + positions), 1, heads)
-        (v,) = ops.split_heads(self.v(v), 1, heads)
-        return self.proj(self.norm(self.out(ops.attend(q, k, v, keys=keys)), self.ln_post))
+        q = ops.split_heads(q.expand(x.shape[0], -1, -1), 1, heads)
+        kv = ops.split_heads(torch.cat([self.k(v + positions), self.v(v)], 2), 2, heads)
+        return self.proj(self.norm(self.out(ops.attend(q, kv, keys=keys)), self.ln_post))
 
 
 class DecoderBlock(nn.Module):
@@ -114,8 +113,8 @@ class DecoderBlock(nn.Module):
         self.gate_up, self.down = nn.Linear(d, 2 * f.hidden, bias=False), nn.Linear(f.hidden, d, bias=False)
 
     def forward(self, x, turn, allow):
-        q, k, v = ops.split_heads(self.qkv(ops.rms_norm(x, self.attn_norm, self.eps)), 3, self.heads, turn)
-        x = x + self.out(ops.attend(q, k, v, allow=allow))
+        qkv = ops.split_heads(self.qkv(ops.rms_norm(x, self.attn_norm, self.eps)), 3, self.heads, turn)
+        x = x + self.out(ops.attend(None, qkv, allow=allow))
         return x + self.down(ops.swiglu(self.gate_up(ops.rms_norm(x, self.ffn_norm, self.eps))))
 
 

@@ -150,37 +150,53 @@ def split_heads(x, parts, heads, turn=None):
 
 
 class _Attend(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, q, k, v, keys, allow):
-        B, H, Q, D = q.shape
-        K, scale = k.shape[2], D**-0.5
-        p = torch.bmm(q.flatten(0, 1), k.flatten(0, 1).transpose(1, 2))
-        library().softmax(_ptr(p), _ptr(keys), _ptr(allow), _float(scale), *map(_long, (B, H, Q, K)))
-        ctx.save_for_backward(q, k, v, p)
-        return torch.bmm(p, v.flatten(0, 1)).view(B, H, Q, D)
+    """q [1, B, H, Q, D] and kv [2, B, H, K, D], or all three in kv [3, ..]: the gradients are written where they belong, uncopied."""
 
     @staticmethod
-    def backward(ctx, do):
-        q, k, v, p = ctx.saved_tensors
-        q3, k3, v3, do3 = (t.flatten(0, 1) for t in (q, k, v, do.contiguous()))
-        dv = torch.bmm(p.transpose(1, 2), do3)
-        ds = torch.bmm(do3, v3.transpose(1, 2))
-        library().softmax_back(_ptr(p), _ptr(ds), _float(q.shape[-1] ** -0.5), _long(p.shape[0] * p.shape[1]), _long(p.shape[2]))
-        return torch.bmm(ds, k3).view_as(q), torch.bmm(ds.transpose(1, 2), q3).view_as(k), dv.view_as(v), None, None
+    def forward(ctx, q, kv, keys, allow):
+        merged = q is None
+        B, H, K, D = kv.shape[1:]
+        query = kv[0] if merged else q[0]
+        Q = query.shape[2]
+        q3, k3, v3 = (t.reshape(B * H, -1, D) for t in (query, kv[-2], kv[-1]))
+        p = torch.bmm(q3, k3.transpose(1, 2))
+        library().softmax(_ptr(p), _ptr(keys), _ptr(allow), _float(D**-0.5), *map(_long, (B, H, Q, K)))
+        o = torch.bmm(p, v3)
+        ctx.save_for_backward(q, kv, p)
+        y = o.new_empty(B, Q, H * D)
+        library().split_heads(_ptr(y), _ptr(o), None, *map(_long, (B, Q, 1, H, D)), _int(1))
+        return y
+
+    @staticmethod
+    def backward(ctx, dy):
+        q, kv, p = ctx.saved_tensors
+        B, H, K, D = kv.shape[1:]
+        query = kv[0] if q is None else q[0]
+        Q, dy = query.shape[2], dy.contiguous()
+        q3, k3, v3 = (t.reshape(B * H, -1, D) for t in (query, kv[-2], kv[-1]))
+        do = dy.new_empty(B * H, Q, D)
+        library().split_heads(_ptr(dy), _ptr(do), None, *map(_long, (B, Q, 1, H, D)), _int(0))
+        dq, dkv = (None if q is None else torch.empty_like(q)), torch.empty_like(kv)
+        flat = lambda t: t.view(B * H, -1, D)
+        torch.bmm(p.transpose(1, 2), do, out=flat(dkv[-1]))
+        ds = torch.bmm(do, v3.transpose(1, 2))
+        library().softmax_back(_ptr(p), _ptr(ds), _float(D**-0.5), _long(B * H * Q), _long(K))
+        torch.bmm(ds, k3, out=flat(dkv[0] if q is None else dq[0]))
+        torch.bmm(ds.transpose(1, 2), q3, out=flat(dkv[-2]))
+        return dq, dkv, None, None
 
 
-def attend(q, k, v, keys=None, allow=None):
-    """softmax(q·kᵀ/√dim)·v over [B, heads, tokens, dim], heads joined: [B, tokens, heads·dim].
+def attend(q, kv, keys=None, allow=None):
+    """softmax(q·kᵀ/√dim)·v, heads joined: [B, tokens, heads·dim]. kv [2, B, heads, tokens, dim] with q [1, ..], or q None and kv [3, ..].
     keys [B] i32: how many leading keys are real. allow [B, q, k] u8: who may see whom."""
-    B, H, Q, D = q.shape
-    if _fused(q):
-        o = _Attend.apply(q.contiguous(), k.contiguous(), v.contiguous(), keys, allow)
-    else:
-        mask = None if allow is None else allow.bool()[:, None]
-        if keys is not None:
-            mask = (torch.arange(k.shape[2]) < keys[:, None])[:, None, None]
-        o = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-    return o.transpose(1, 2).reshape(B, Q, H * D)
+    if _fused(kv):
+        return _Attend.apply(q, kv, keys, allow)
+    q, k, v = kv if q is None else (q[0], *kv)
+    mask = None if allow is None else allow.bool()[:, None]
+    if keys is not None:
+        mask = (torch.arange(k.shape[2]) < keys[:, None])[:, None, None]
+    o = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    return o.transpose(1, 2).flatten(2)
 
 
 def _compare():
@@ -194,7 +210,7 @@ def _compare():
             y = fn(*ys)
             (y.float() * torch.linspace(-1, 1, y.numel()).view(y.shape)).sum().backward()
             out.append([y.float()] + [t.grad.float() for t in ys])
-        print(name, ["%.1e of %.1e" % ((a - b).abs().max(), a.abs().max()) for a, b in zip(*out)])
+        print(name, ["%.1e of %.1e" % (float((a - b).abs().max().detach()), float(a.abs().max().detach())) for a, b in zip(*out)])
 
     show("gelu", gelu, torch.randn(5, 77) * 3)
     show("swiglu", swiglu, torch.randn(5, 64) * 3)
@@ -205,9 +221,8 @@ def _compare():
     show("split_heads", lambda x: split_heads(x, 3, 4, turn), torch.randn(2, 6, 3 * 4 * 16))
     keys = torch.tensor([4, 6], dtype=torch.int32)
     allow = torch.ones(6, 6).tril()[None].expand(2, 6, 6).to(torch.uint8).contiguous()
-    qkv = [torch.randn(2, 4, 6, 16) for _ in range(3)]
-    show("attend keys", lambda q, k, v: attend(q, k, v, keys=keys), *qkv)
-    show("attend mask", lambda q, k, v: attend(q, k, v, allow=allow), *qkv)
+    show("attend keys", lambda q, kv: attend(q, kv, keys=keys), torch.randn(1, 2, 4, 3, 16), torch.randn(2, 2, 4, 6, 16))
+    show("attend mask", lambda kv: attend(None, kv, allow=allow), torch.randn(3, 2, 4, 6, 16))
 
 
 if __name__ == "__main__":

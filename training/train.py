@@ -37,6 +37,7 @@ def arguments():
     a("--warm", type=float, default=0.5, help="minutes")
     a("--fall", type=float, default=0.3, help="part of the time over which the learning rate falls to 0")
     a("--views", type=int, default=26, help="views of a batch")
+    a("--sliced", type=float, default=1.0, help="share of sliced pictures that is kept")
     a("--dense", type=float, default=0.3)
     a("--bags", type=float, default=0.2)
     a("--form", default="{}", help="JSON: sizes other than Form's")
@@ -68,7 +69,7 @@ class Trainer:
         packer = data.Packer(self.tokenizer) if o.stage == "joint" else None
         views = o.views if packer else 2 * o.views
         command = data.scene_command(o.loupe, self.next_seed, extra=o.scenes.split())
-        self.reader = data.Reader(command, self.labels, packer, views, seed=self.next_seed)
+        self.reader = data.Reader(command, self.labels, packer, target=views, sliced=o.sliced, seed=self.next_seed)
         self.sums, self.log = {}, open(o.dir / "log.jsonl", "a", buffering=1)
         self.log.write(json.dumps({"arguments": {k: str(v) for k, v in vars(o).items()}, "form": json.loads(self.model.form.json())}) + "\n")
 
@@ -99,7 +100,7 @@ class Trainer:
         for name, h, n in zip(("class", "colour", "character"), hits, of):
             self.add(name, h, n)
         self.add("dense", float(dense.detach()))
-        if o.stage == "eye":
+        if "ids" not in batch:
             return dense
         bags = m.bags(rows, m.embedding, torch.from_numpy(batch["bags"]))
         prefix = data.prefix_ids(self.tokenizer, batch["grid"], rows.shape[1])
