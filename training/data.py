@@ -96,11 +96,14 @@ class Packer:
         """-> (ids, answer flags)"""
         t, ids, answer = self.tokenizer, [], []
         for i, (question, reply) in enumerate(qa["turns"]):
-            if vary and not qa["spell"]:
+            if vary:
                 question = mistype(rng, question)
             broken = vary and rng.random() < self.mangle * 0.4
             q = ([t.user] if i else []) + t.encode(question, broken and rng) + [t.assistant]
-            a = (t.spell(reply) if qa["spell"] else t.encode(reply)) + [t.end]
+            # In a conversation only the reading is spelled: other answers are single words such as "red".
+            whole = t.encode(reply)
+            spelled = qa["spell"] and (len(qa["turns"]) == 1 or len(whole) > 1)
+            a = (t.spell(reply) if spelled else whole) + [t.end]
             ids += q + a
             answer += [0] * len(q) + [1] * len(a)
         return ids, answer
