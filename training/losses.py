@@ -76,8 +76,7 @@ def answer_logits(model, rows, prefix, batch):
     """Logits [n, vocab] at every place whose next token belongs to an answer, their targets [n] and (picture, segment) [n, 2]."""
     ids, seg, ans = (torch.from_numpy(batch[k]) for k in ("ids", "seg", "ans"))
     x = prompt(model, rows.view(len(ids), -1, rows.shape[-1]), prefix, ids)
-    seg_in, p = seg, len(prefix)
-    h = model.decode(x, restarting_positions(p, seg_in), visibility(p, seg_in))
-    here = (ans[:, 1:] > 0).nonzero(as_tuple=True)
-    h = h[:, p:-1][here]
-    return model.logits(h).float(), ids[:, 1:][here], torch.stack([here[0], seg[:, 1:][here]], 1)
+    p = len(prefix)
+    picture, place = (ans[:, 1:] > 0).nonzero(as_tuple=True)
+    h = model.decode(x, restarting_positions(p, seg), visibility(p, seg), (picture, place + p))
+    return model.logits(h).float(), ids[:, 1:][picture, place], torch.stack([picture, seg[:, 1:][picture, place]], 1)
