@@ -93,7 +93,8 @@ impl Builder {
 
     /// A matrix given with each call.
     pub fn input(&mut self, name: &'static str, rows: Rows, cols: usize) -> Value {
-        self.push(Op::Input(name), rows, cols)
+        let value = self.push(Op::Input(name), rows, cols);
+        self.name(value, name)
     }
 
     /// A weight used as a matrix.

@@ -11,10 +11,10 @@ mod open;
 use std::collections::VecDeque;
 
 pub use look::Source;
+pub use open::Model;
 
 use answer::Answering;
 use look::{Looking, Picture};
-use open::Model;
 
 use crate::{
     error::{Error, Result},

@@ -16,12 +16,19 @@ use crate::{
 
 /// A model, its executor, and what turns pictures and words into its rows and back.
 pub struct Model {
+    /// What the files say of the network.
     pub config: VlmConfig,
+    /// What callers are told.
     pub info: ModelInfo,
+    /// How pictures are cut.
     pub slicing: Slicing,
+    /// How pixels become numbers.
     pub normalise: Normalise,
+    /// How a picture's views stand in a prompt.
     pub schema: Schema,
+    /// Text to ids and back.
     pub tokenizer: Tokenizer,
+    /// How a conversation becomes one text.
     pub template: Template,
     executor: Reference,
     prefill: Plan,
