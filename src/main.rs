@@ -23,6 +23,9 @@ enum Command {
     /// Draw scenes with questions, for training and examination.
     #[cfg(feature = "probe")]
     Scenes(loupe::probe::cli::Args),
+    /// Examine a model on held-out scenes, beside what it gets without the right picture.
+    #[cfg(feature = "probe")]
+    Exam(cli::exam::Args),
 }
 
 fn main() -> ExitCode {
@@ -32,6 +35,8 @@ fn main() -> ExitCode {
         Command::Slices(args) => cli::slices::run(&args),
         #[cfg(feature = "probe")]
         Command::Scenes(args) => loupe::probe::cli::run(&args),
+        #[cfg(feature = "probe")]
+        Command::Exam(args) => cli::exam::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -2,13 +2,14 @@
 //!
 //! A seed gives a scene ([`compose`]), the scene a picture with the thing behind every pixel ([`raster`]), questions with
 //! exact answers ([`questions`]), the views that the model will see with dense labels ([`labels`]), and a record of the
-//! training stream ([`shard`]). All of it is pure: the same seed gives the same bytes on every machine. Seeds from 2³¹ on
-//! are held out of training.
+//! training stream ([`shard`]). All of that is pure: the same seed gives the same bytes on every machine. Seeds from 2³¹
+//! on are held out of training; [`exam`] asks a model about those.
 
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod colours;
 pub mod compose;
+pub mod exam;
 pub mod fonts;
 mod ground;
 pub mod labels;

@@ -85,6 +85,9 @@ pub struct Ask {
 pub struct Entry {
     /// What its last question asks for.
     pub kind: Kind,
+    /// What each question asks for.
+    #[serde(skip)]
+    pub kinds: Vec<Kind>,
     /// Questions and answers.
     pub turns: Vec<[String; 2]>,
     /// Whether the answers contain text read from the picture, which the tokenizer must not meet as whole words.
@@ -125,6 +128,7 @@ fn entries(rng: &mut Rng, mut asks: Vec<Ask>) -> Vec<Entry> {
         let mut kind = first.kind;
         let mut spell = kind == Kind::Read;
         let mut turns = vec![[first.question, first.answer]];
+        let mut kinds = vec![kind];
         if rng.chance(0.15) {
             for _ in 0..1 + rng.below(2) {
                 // A follow-up leans on the question before it, so it must be of the same kind; else any other will do.
@@ -134,11 +138,12 @@ fn entries(rng: &mut Rng, mut asks: Vec<Ask>) -> Vec<Entry> {
                 let ask = asks.remove(next);
                 let question = if leaning { ask.follow.unwrap_or(ask.question) } else { ask.question };
                 kind = ask.kind;
+                kinds.push(kind);
                 spell |= kind == Kind::Read;
                 turns.push([question, ask.answer]);
             }
         }
-        entries.push(Entry { kind, turns, spell });
+        entries.push(Entry { kind, kinds, turns, spell });
     }
     entries
 }
