@@ -1,0 +1,252 @@
+//! Conversations with a tiny model of random weights: what is kept, what is computed again, and what cannot go wrong.
+
+use std::{fs, path::PathBuf};
+
+use loupe::{
+    ErrorKind, Session, Source,
+    gguf::File,
+    protocol::{Answer, AskOptions, Event, Finish, Phase},
+};
+
+fn fixture(name: &str) -> Vec<u8> {
+    fs::read(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)).unwrap()
+}
+
+fn file(name: &str) -> File {
+    File::read(&fixture(&format!("stages/{name}.gguf"))[..]).unwrap()
+}
+
+fn session() -> Session {
+    Session::open(file("micro-f32"), file("mmproj-micro-f32")).unwrap()
+}
+
+/// A picture of `width × height` whose pixels depend on the seed.
+fn picture(width: u32, height: u32, seed: u32) -> Source {
+    let pixel = |i: u32| [(i * 7 + seed * 50) as u8, (i / width * 3) as u8, (seed * 91) as u8, 255];
+    Source::Rgba { width, height, pixels: (0..width * height).flat_map(pixel).collect() }
+}
+
+fn drain(session: &mut Session) -> Vec<Event> {
+    let mut all = Vec::new();
+    while let Some(events) = pollster::block_on(session.step()) {
+        all.extend(events);
+    }
+    all
+}
+
+fn short() -> AskOptions {
+    AskOptions { max_tokens: 6, ..AskOptions::default() }
+}
+
+#[track_caller]
+fn answer(events: &[Event], id: u32) -> Answer {
+    let done = events.iter().find_map(|e| match e {
+        Event::Done { id: done, answer } if *done == id => Some(answer.clone()),
+        _ => None,
+    });
+    done.unwrap_or_else(|| panic!("no answer {id} among {events:?}"))
+}
+
+#[track_caller]
+fn failure(events: &[Event]) -> (ErrorKind, String) {
+    let failed = events.iter().find_map(|e| match e {
+        Event::Failed { kind, message, .. } => Some((*kind, message.clone())),
+        _ => None,
+    });
+    failed.unwrap_or_else(|| panic!("nothing failed among {events:?}"))
+}
+
+fn encoded_views(events: &[Event]) -> usize {
+    events.iter().filter(|e| matches!(e, Event::Progress { phase: Phase::Encode, done: 1.., .. })).count()
+}
+
+#[test]
+fn a_picture_is_encoded_once_and_a_prompt_read_once() {
+    let mut s = session();
+    s.see(1, picture(110, 104, 1));
+    s.ask(1, "How many?", short());
+    let first = drain(&mut s);
+    let Some(Event::Sliced { layout, .. }) = first.iter().find(|e| matches!(e, Event::Sliced { .. })) else {
+        panic!("no layout among {first:?}")
+    };
+    assert_eq!((layout.columns, layout.rows, encoded_views(&first)), (2, 2, 5));
+    let a = answer(&first, 1);
+    assert_eq!((a.usage.cached_tokens, a.usage.picture_tokens), (0, layout.tokens));
+    let streamed: String = first
+        .iter()
+        .filter_map(|e| if let Event::Token { text, .. } = e { Some(text.as_str()) } else { None })
+        .collect();
+    assert_eq!(streamed, a.text, "what was streamed is the answer");
+
+    s.ask(2, "And red ones?", short());
+    let second = drain(&mut s);
+    let b = answer(&second, 2);
+    assert_eq!(encoded_views(&second), 0, "the second question encodes nothing");
+    assert!(b.usage.cached_tokens > layout.tokens, "the picture is found in the cache: {:?}", b.usage);
+    assert!(b.usage.prompt_tokens > a.usage.prompt_tokens + a.usage.answer_tokens);
+}
+
+#[test]
+fn a_warm_conversation_answers_as_a_cold_one() {
+    let questions = ["How many circles?", "What is written?", "Is it red?"];
+    let warm: Vec<String> = {
+        let mut s = session();
+        s.see(1, picture(100, 50, 2));
+        (0..)
+            .zip(questions)
+            .map(|(id, q)| {
+                s.ask(id, q, short());
+                answer(&drain(&mut s), id).text
+            })
+            .collect()
+    };
+    // A new session is given the same turns; `forget` makes it read everything again before each.
+    let mut s = session();
+    s.see(1, picture(100, 50, 2));
+    for (id, q) in (0..).zip(questions) {
+        s.ask(id, q, short());
+        assert_eq!(answer(&drain(&mut s), id).text, warm[id as usize]);
+    }
+    let mut alone = session();
+    alone.see(9, picture(100, 50, 2));
+    alone.ask(1, "What is written?", short());
+    let cold = answer(&drain(&mut alone), 1).text;
+    s.forget(false);
+    s.ask(7, "What is written?", short());
+    let events = drain(&mut s);
+    assert_eq!(answer(&events, 7).text, cold, "a forgotten conversation leaves no trace");
+    assert_eq!(encoded_views(&events), 0, "the picture was kept");
+}
+
+#[test]
+fn several_pictures_share_a_conversation() {
+    let mut s = session();
+    s.see(1, picture(50, 40, 1));
+    s.see(2, picture(40, 50, 2));
+    s.ask(1, "Which is red?", short());
+    let one = answer(&drain(&mut s), 1);
+    assert_eq!(one.usage.picture_tokens, 8, "two overviews of four rows");
+    s.see(3, picture(50, 40, 3));
+    s.ask(2, "And this?", short());
+    let two = answer(&drain(&mut s), 2);
+    assert_eq!(two.usage.picture_tokens, 12);
+    assert!(two.usage.cached_tokens >= one.usage.prompt_tokens - 1, "the first turn stands");
+    s.forget(true);
+    s.ask(3, "Anything?", short());
+    assert_eq!(failure(&drain(&mut s)).0, ErrorKind::Usage, "there is no picture any more");
+}
+
+#[test]
+fn stopping_keeps_what_was_said() {
+    let mut s = session();
+    s.see(1, picture(50, 40, 1));
+    s.ask(1, "Tell me all", AskOptions { max_tokens: 400, ..AskOptions::default() });
+    s.ask(2, "never asked", short());
+    let mut said = String::new();
+    while said.len() < 5 {
+        for event in pollster::block_on(s.step()).unwrap() {
+            if let Event::Token { text, .. } = event {
+                said.push_str(&text);
+            }
+        }
+    }
+    let stopped = s.stop(1);
+    let a = answer(&stopped, 1);
+    assert_eq!(a.finish, Finish::Abort);
+    assert!(a.text.starts_with(&said) && a.usage.answer_tokens > 0);
+    assert_eq!(answer(&s.stop(2), 2).finish, Finish::Abort, "a queued question is stopped too");
+    assert!(drain(&mut s).is_empty(), "nothing goes on");
+    s.ask(3, "And now?", short());
+    assert!(answer(&drain(&mut s), 3).usage.cached_tokens > 0);
+
+    s.see(4, picture(110, 104, 4));
+    s.see(5, picture(110, 104, 5));
+    pollster::block_on(s.step());
+    pollster::block_on(s.step());
+    let events = s.stop(0);
+    assert_eq!(events, [Event::Stopped { picture: 4 }, Event::Stopped { picture: 5 }]);
+    assert!(drain(&mut s).is_empty());
+    assert!(s.stop(77).is_empty(), "stopping what is not there is no event");
+}
+
+#[test]
+fn the_limits_of_length_are_kept() {
+    let mut s = session();
+    s.see(1, picture(50, 40, 1));
+    s.ask(1, "x", AskOptions { max_tokens: 0, ..AskOptions::default() });
+    let a = answer(&drain(&mut s), 1);
+    assert_eq!((a.text.as_str(), a.finish), ("", Finish::Length));
+    s.ask(2, "x", AskOptions { max_tokens: 100_000, ..AskOptions::default() });
+    let a = answer(&drain(&mut s), 2);
+    let context = s.info().context;
+    if a.finish == Finish::Length {
+        assert_eq!(a.usage.prompt_tokens + a.usage.answer_tokens, context, "it stops at the end of the context");
+    }
+}
+
+#[test]
+fn a_seed_gives_the_same_answer_again() {
+    let ask = |seed: u32| {
+        let mut s = session();
+        s.see(1, picture(50, 40, 1));
+        s.ask(1, "x", AskOptions { max_tokens: 24, temperature: 1.5, seed, ..AskOptions::default() });
+        answer(&drain(&mut s), 1).text
+    };
+    assert_eq!(ask(5), ask(5));
+    assert!((0..5).any(|seed| ask(seed) != ask(5)), "seeds differ");
+}
+
+#[test]
+fn every_bad_input_is_one_sentence_and_the_next_question_is_answered() {
+    let mut s = session();
+    s.see(1, picture(50, 40, 1));
+    drain(&mut s);
+    let long = "many words ".repeat(400);
+    let questions: Vec<(&str, ErrorKind, &str)> = vec![
+        ("", ErrorKind::Usage, "empty"),
+        (" \n\t", ErrorKind::Usage, "empty"),
+        (&long, ErrorKind::Usage, "tokens"),
+    ];
+    let pictures: Vec<(Vec<u8>, &str)> =
+        vec![(vec![], "empty"), (b"just words".to_vec(), ""), (fixture("stages/micro-f32.gguf"), "")];
+    let check = |s: &mut Session, kind: ErrorKind, word: &str| {
+        let (got, message) = failure(&drain(s));
+        assert_eq!(got, kind, "{message}");
+        assert!(message.contains(word) && message.ends_with('.') && !message.contains('\n'), "{message}");
+        s.ask(9, "Still there?", short());
+        assert_eq!(answer(&drain(s), 9).usage.picture_tokens, 4, "the session goes on");
+        s.forget(false);
+    };
+    for (question, kind, word) in questions {
+        s.ask(1, question, short());
+        check(&mut s, kind, word);
+    }
+    for (bytes, word) in pictures {
+        s.see(2, Source::Encoded(bytes));
+        check(&mut s, ErrorKind::Picture, word);
+    }
+    s.ask(1, "x", AskOptions { temperature: -1.0, ..AskOptions::default() });
+    check(&mut s, ErrorKind::Usage, "temperature");
+    s.see(2, Source::Rgba { width: 3, height: 3, pixels: vec![0; 5] });
+    drain(&mut s);
+}
+
+#[test]
+fn files_that_are_no_pair_are_refused() {
+    let refused = |a: File, b: File| {
+        let e = Session::open(a, b).err().expect("this is no pair");
+        assert_eq!(e.kind(), ErrorKind::Model, "{e}");
+        e.to_string()
+    };
+    refused(file("micro-f32"), file("micro-f32"));
+    refused(file("mmproj-micro-f32"), file("mmproj-micro-f32"));
+    let mut other = fixture("stages/mmproj-micro-f32.gguf");
+    let name = other.windows(10).position(|w| w == b"loupe.pair").unwrap();
+    other[name + 10 + 4 + 8] ^= 1; // the first letter of the pair's name, after its type and length
+    assert!(refused(file("micro-f32"), File::read(&other[..]).unwrap()).contains("not a pair"));
+    let mut missing = file("mmproj-micro-f32");
+    missing.header.tensors.retain(|t| t.name != "v.blk.1.ffn_up.weight");
+    assert!(refused(file("micro-f32"), missing).contains("v.blk.1.ffn_up.weight"));
+    // In either order a pair is a pair.
+    assert!(Session::open(file("mmproj-micro-f32"), file("micro-f32")).is_ok());
+}
