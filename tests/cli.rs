@@ -70,7 +70,7 @@ fn ask_prints_the_answer_and_only_the_answer() {
     assert_eq!(text(&plain.stderr), "");
     let json = loupe(&["ask", a, "How many?", "--model", model, "--max-tokens", "8", "--json", "--seed", "3"]);
     let report: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
-    assert_eq!(format!("{}\n", report["text"].as_str().unwrap()), String::from_utf8_lossy(&plain.stdout));
+    assert_eq!(format!("{}\n", report["answer"].as_str().unwrap()), String::from_utf8_lossy(&plain.stdout));
     assert_eq!(report["seed"], 3);
     assert_eq!(report["modelHash"].as_str().unwrap().len(), 16);
     assert_eq!(report["pictures"][0]["layout"]["width"], 50);

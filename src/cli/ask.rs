@@ -8,7 +8,7 @@ use std::{
 
 use loupe::{
     error::{Error, Result},
-    protocol::{Answer, AskOptions, Event, Layout, SeeTimings},
+    protocol::{Answer, AskOptions, Event, Finish, Layout, SeeTimings, Usage},
     session::{Session, Source},
 };
 use serde::Serialize;
@@ -53,8 +53,10 @@ pub struct Args {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Report {
-    #[serde(flatten)]
-    answer: Answer,
+    answer: String,
+    finish: Finish,
+    usage: Usage,
+    seed: u32,
     pictures: Vec<Seen>,
     model: String,
     model_hash: String,
@@ -112,9 +114,10 @@ async fn drive(session: &mut Session, files: &[String], stream: bool) -> Result<
                     pictures.push(Seen { file: files[at].clone(), layout: layouts[at].clone(), timings });
                 }
                 Event::Token { text, .. } if stream => print(&text)?,
-                Event::Done { answer, .. } => {
+                Event::Done { answer: Answer { text, finish, usage, seed }, .. } => {
                     let info = session.info();
-                    return Ok(Report { answer, pictures, model: info.name.clone(), model_hash: info.hash.clone() });
+                    let (model, model_hash) = (info.name.clone(), info.hash.clone());
+                    return Ok(Report { answer: text, finish, usage, seed, pictures, model, model_hash });
                 }
                 Event::Failed { kind, message, .. } => return Err(Error::of_kind(kind, message)),
                 _ => {}
