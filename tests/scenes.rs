@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 const PINNED: &str = "3ca33d5ae8458cf5e488799c775a8b3bec8a457c68e738765cdbd25c23aa8c8b";
 
 fn samples(kit: &Kit, seeds: std::ops::Range<u64>) -> impl Iterator<Item = Sample> {
-    seeds.map(move |seed| Sample::new(seed, kit).unwrap())
+    seeds.map(move |seed| Sample::new(seed, kit).expect("every seed draws a scene"))
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn named(phrase: &str) -> Option<(Option<usize>, Option<usize>)> {
     (shape.is_some() || general).then_some((colour, shape))
 }
 
-fn matching<'a>(seen: &'a [Seen], (colour, shape): (Option<usize>, Option<usize>)) -> Vec<&'a Seen> {
+fn matching(seen: &[Seen], (colour, shape): (Option<usize>, Option<usize>)) -> Vec<&Seen> {
     seen.iter().filter(|s| colour.is_none_or(|c| c == s.colour) && shape.is_none_or(|x| x == s.shape)).collect()
 }
 
