@@ -159,6 +159,21 @@ fn stopping_keeps_what_was_said() {
     s.ask(3, "And now?", short());
     assert!(answer(&drain(&mut s), 3).usage.cached_tokens > 0);
 
+    s.forget(false);
+    s.ask(4, "Quick", short());
+    pollster::block_on(s.step());
+    pollster::block_on(s.step());
+    assert_eq!(answer(&s.stop(4), 4).text, "");
+    s.ask(5, "Quick", short());
+    let once = answer(&drain(&mut s), 5).usage.prompt_tokens;
+    s.forget(false);
+    s.ask(6, "Quick", short());
+    assert_eq!(
+        answer(&drain(&mut s), 6).usage.prompt_tokens,
+        once,
+        "stopped before a word, a question was never asked"
+    );
+
     s.see(4, picture(110, 104, 4));
     s.see(5, picture(110, 104, 5));
     pollster::block_on(s.step());

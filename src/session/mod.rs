@@ -110,6 +110,8 @@ impl Session {
             Current::Answering(answering) if answering.id == id => {
                 let answer = answering.finish(Finish::Abort, &mut events);
                 self.end_turn(answer.text);
+                // A question that was stopped before a word was said was not asked.
+                self.turns.pop_if(|turn| turn.answer.as_deref() == Some(""));
             }
             _ => {}
         }
@@ -145,9 +147,9 @@ impl Session {
         if let Err(error) = self.work(&mut events).await {
             if matches!(self.current, Current::Answering(_)) {
                 self.turns.pop();
+                // A step that failed may have left the cache half written.
+                self.cached.clear();
             }
-            // A step that failed may have left the cache half written.
-            self.cached.clear();
             self.current = Current::Idle;
             events.push(Event::Failed { id, picture, kind: error.kind(), message: error.to_string() });
         }
