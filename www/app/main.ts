@@ -1,104 +1,97 @@
 // The page: one picture, one conversation, one model.
 
-import { builtIn, Loupe, LoupeError, type LoadOptions, type Seen } from "loupe-vlm";
+import { builtIn, Loupe, LoupeError, type ModelFiles, type Seen } from "loupe-vlm";
 import { addTurn, clearTurns } from "./conversation.js";
 import { byId, tell } from "./dom.js";
 import { watchIntake } from "./intake.js";
 import { countRequests } from "./network.js";
 import { GENERAL_QUESTIONS, offerSamples } from "./samples.js";
 import * as stage from "./stage.js";
+import * as status from "./status.js";
 import { megabytes } from "./words.js";
 
 const welcome = byId("welcome", HTMLElement);
-const loading = byId("loading", HTMLElement);
-const loadingBar = byId("loading-bar", HTMLProgressElement);
-const status = byId("status", HTMLElement);
 const modelError = byId("model-error", HTMLElement);
 const suggestions = byId("suggestions", HTMLUListElement);
-const composer = byId("composer", HTMLFormElement);
 const question = byId("question", HTMLInputElement);
 const questionError = byId("question-error", HTMLElement);
 const send = byId("send", HTMLButtonElement);
 const afresh = byId("afresh", HTMLButtonElement);
 
-/** Resolves once the model is open; never, when it cannot be. */
+/** Settled once the model is open; never, when it cannot be. */
 const opened = Promise.withResolvers<Loupe>();
-/** Stops what is under way: looking, or answering. */
-let underWay: AbortController | undefined;
-/** What looking at the picture found, until an answer has shown it. */
-let looking: Promise<Seen | undefined> = Promise.resolve(undefined);
-let shown = true;
+/** The picture in front of the model, or on its way there; undefined when there is none. */
+let sight: Promise<Seen | undefined> = Promise.resolve(undefined);
+/** The picture whose cost an answer has told. */
+let told: Seen | undefined;
+let looking: AbortController | undefined;
+let answering: AbortController | undefined;
 
-function progress(text: string, value?: number, max?: number): void {
-  loading.hidden = false;
-  status.textContent = text;
-  if (value === undefined || !max) loadingBar.removeAttribute("value");
-  else [loadingBar.max, loadingBar.value] = [max, value];
+/** Looks at a picture, in place of the one before; what is under way is stopped. */
+function take(file: File, questions: readonly string[] = GENERAL_QUESTIONS): void {
+  stop();
+  clearTurns();
+  suggest(questions);
+  tell(questionError, "");
+  stage.clear();
+  afresh.hidden = true;
+  sight = look(file, (looking = new AbortController()));
 }
 
-/** Runs one thing that can be stopped; whatever ran before is stopped. */
-async function during<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  underWay?.abort();
-  const mine = (underWay = new AbortController());
-  send.textContent = "Stop";
+async function look(file: File, mine: AbortController): Promise<Seen | undefined> {
+  const { signal } = mine;
+  const loupe = await opened.promise;
   try {
-    return await work(mine.signal);
+    signal.throwIfAborted();
+    status.busy("Reading the picture");
+    return await loupe.see(file, { signal, onSliced: (layout) => stage.show(file, layout) });
+  } catch (error) {
+    // A picture that was stopped for another one leaves the stage to that one.
+    if (looking === mine) stage.clear(signal.aborted ? "" : sentence(error));
+    return undefined;
   } finally {
-    if (underWay === mine) {
-      underWay = undefined;
-      send.textContent = "Ask";
-      loading.hidden = true;
+    if (looking === mine) {
+      looking = undefined;
+      status.idle();
     }
   }
 }
 
-function take(file: File, questions: readonly string[] = GENERAL_QUESTIONS): void {
-  clearTurns();
-  suggest(questions);
+/** Asks; while a picture is still being looked at, the question waits for it. */
+async function ask(text: string): Promise<void> {
+  answering?.abort();
+  const mine = (answering = new AbortController());
+  const { signal } = mine;
+  const turn = addTurn(text);
+  welcome.hidden = true;
+  send.textContent = "Stop";
+  question.value = "";
   tell(questionError, "");
-  stage.reading();
-  progress("Reading the picture");
-  looking = during(async (signal) => {
+  try {
     const loupe = await opened.promise;
-    const deaf = loupe.on("sliced", (layout) => stage.show(file, layout));
-    try {
-      const seen = await loupe.see(file, { signal });
-      shown = false;
-      return seen;
-    } catch (error) {
-      if (!signal.aborted) stage.fail(sentence(error));
-      else if (underWay === undefined || underWay.signal === signal) stage.clear();
-      return undefined;
-    } finally {
-      deaf();
+    const seen = await sight;
+    const answer = loupe.ask(text, { signal });
+    for await (const piece of answer) turn.say(piece);
+    turn.finish(await answer, seen === told ? undefined : seen?.timings);
+    told = seen;
+    afresh.hidden = false;
+  } catch (error) {
+    // The question goes back to where it can be mended, or asked once more.
+    turn.remove();
+    question.value = text;
+    if (!signal.aborted) tell(questionError, sentence(error));
+  } finally {
+    if (answering === mine) {
+      answering = undefined;
+      send.textContent = "Ask";
+      status.idle();
     }
-  });
+  }
 }
 
-async function ask(text: string): Promise<void> {
-  const seen = await looking;
-  const loupe = await opened.promise;
-  tell(questionError, "");
-  welcome.hidden = true;
-  const turn = addTurn(text);
-  question.value = "";
-  await during(async (signal) => {
-    try {
-      const answering = loupe.ask(text, { signal });
-      for await (const piece of answering) turn.say(piece);
-      const answer = await answering;
-      turn.finish(answer, shown ? undefined : seen?.timings);
-      shown = true;
-      afresh.hidden = false;
-    } catch (error) {
-      if (error instanceof LoupeError && error.kind === "usage") {
-        // The question is at fault: it goes back to where it can be mended.
-        turn.remove();
-        question.value = text;
-        tell(questionError, error.message);
-      } else turn.fail(sentence(error));
-    }
-  });
+function stop(): void {
+  looking?.abort();
+  answering?.abort();
 }
 
 function suggest(questions: readonly string[]): void {
@@ -116,51 +109,54 @@ function suggest(questions: readonly string[]): void {
 }
 
 function sentence(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (error instanceof LoupeError) return error.message;
+  console.error(error);
+  return "Something in this page went wrong; reload it, and report what the browser's console says.";
 }
 
 /** `?text=…&vision=…` names another model, hosted beside the page. */
-function model(): Pick<LoadOptions, "model"> {
+function model(): ModelFiles {
   const { searchParams } = new URL(location.href);
-  const text = searchParams.get("text");
-  const vision = searchParams.get("vision");
-  return { model: { text: text ?? builtIn.text, vision: vision ?? builtIn.vision } };
+  return { text: searchParams.get("text") ?? builtIn.text, vision: searchParams.get("vision") ?? builtIn.vision };
 }
 
 async function start(): Promise<void> {
-  watchIntake(take, stage.fail);
+  watchIntake(take, stage.clear);
   const samples = offerSamples(take);
   const loupe = await Loupe.load({
-    ...model(),
+    model: model(),
     onProgress: ({ loaded, total }) => {
       const of = total > 0 ? ` of ${megabytes(total)}` : "";
-      progress(`Fetching the model, ${megabytes(loaded)}${of} MB`, loaded, total);
+      status.busy(`Fetching the model, ${megabytes(loaded)}${of} MB`, loaded, total);
     },
   });
   loupe.on("progress", ({ phase, done, total }) => {
     if (phase === "encode") stage.light(done);
     const doing = { load: "Opening the model", encode: "Looking at the picture", prefill: "Reading the question" }[phase];
-    progress(`${doing}, ${done} of ${total}`, done, total);
+    status.busy(`${doing}, ${done} of ${total}`, done, total);
   });
-  loupe.on("restarting", () => progress("Starting again"));
+  loupe.on("restarting", (error) => {
+    status.busy("Starting again");
+    tell(questionError, error.message);
+  });
   loupe.on("restarted", ({ picture }) => {
-    loading.hidden = true;
-    clearTurns();
-    if (!picture) stage.clear();
+    status.idle();
+    told = undefined;
+    if (!picture) sight = Promise.resolve(undefined);
   });
   await Promise.all([samples, document.fonts.ready]);
   countRequests(loupe);
-  loading.hidden = true;
+  status.idle();
   opened.resolve(loupe);
 }
 
-composer.addEventListener("submit", (event) => {
+byId("composer", HTMLFormElement).addEventListener("submit", (event) => {
   event.preventDefault();
-  if (underWay) underWay.abort();
+  if (answering) answering.abort();
   else void ask(question.value);
 });
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") underWay?.abort();
+  if (event.key === "Escape") stop();
 });
 afresh.addEventListener("click", () => {
   void opened.promise.then((loupe) => loupe.forget());
@@ -171,7 +167,7 @@ afresh.addEventListener("click", () => {
 byId("another", HTMLButtonElement).addEventListener("click", () => byId("choose", HTMLInputElement).click());
 
 start().catch((error: unknown) => {
-  loading.hidden = true;
+  status.idle();
   send.disabled = true;
   tell(modelError, sentence(error));
 });

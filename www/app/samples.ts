@@ -1,30 +1,31 @@
 // The sample pictures, each with questions that suit it.
 
 import { byId } from "./dom.js";
-import shapes from "./samples/shapes.png";
+import samples from "./samples/samples.json";
 
 /** What a picture of one's own may be asked. */
-export const GENERAL_QUESTIONS = ["How many circles are there?", "What colour is the largest shape?", "What does it say?"];
+export const GENERAL_QUESTIONS = ["How many shapes are there?", "What colour is the largest shape?", "What do you read?"];
 
-const SAMPLES = [
-  { url: shapes, name: "Shapes", questions: GENERAL_QUESTIONS },
-];
+/** Where the build put each picture. */
+const ADDRESSES = import.meta.glob<string>("./samples/*.png", { eager: true, query: "?url", import: "default" });
 
 /**
  * Fetches the samples and offers them; `take` hears which one was chosen.
  * They are fetched now, with the page, so that nothing is asked of the network later.
  */
 export async function offerSamples(take: (file: File, questions: readonly string[]) => void): Promise<void> {
-  const items = SAMPLES.map(async ({ url, name, questions }) => {
-    const blob = await (await fetch(url)).blob();
-    const file = new File([blob], url.split("/").pop() ?? name, { type: blob.type });
+  const items = samples.map(async ({ file: name, name: words, questions }) => {
+    const address = ADDRESSES[`./samples/${name}`];
+    if (!address) throw new Error(`The sample ${name} is missing.`);
+    const blob = await (await fetch(address)).blob();
+    const file = new File([blob], name, { type: blob.type });
     const image = new Image();
     image.src = URL.createObjectURL(file);
-    image.alt = name;
+    image.alt = words;
     const button = document.createElement("button");
     button.type = "button";
     button.append(image);
-    button.addEventListener("click", () => take(file, questions));
+    button.addEventListener("click", () => take(file, questions.map(([question = ""]) => question)));
     const item = document.createElement("li");
     item.append(button);
     return item;

@@ -20,15 +20,10 @@ showGrid.addEventListener("change", () => grid.classList.toggle("bare", !showGri
 /** The rectangles that light up, in the order in which they are encoded: the slices row by row, then the overview. */
 let cells: SVGRectElement[] = [];
 
-/** Says that `name` is being read. The picture itself is shown only once the runtime has accepted it: a browser asked to
-    draw a picture of 400 million pixels may take the page down with it. */
-export function reading(): void {
-  tell(problem, "");
-  clear();
-  intake.classList.add("busy");
-}
-
-/** Shows the picture and how it was cut. */
+/**
+ * Shows the picture and how it was cut. Called only once the runtime has accepted the picture: a browser that is asked to
+ * draw 400 million pixels may take the page down with it.
+ */
 export function show(file: Blob, layout: Layout): void {
   clear();
   image.src = URL.createObjectURL(file);
@@ -48,21 +43,15 @@ export function light(done: number): void {
   // The overview is the whole picture: it has no cell, and is the last to be encoded.
 }
 
-/** Says in place why there is no picture. */
-export function fail(message: string): void {
-  clear();
+/** Back to the empty place where a picture is dropped, with a sentence that says why, if there is one. */
+export function clear(message = ""): void {
   tell(problem, message);
-}
-
-/** Back to the empty place where a picture is dropped. */
-export function clear(): void {
   if (image.src) URL.revokeObjectURL(image.src);
   image.removeAttribute("src");
   grid.replaceChildren();
   cells = [];
   figure.hidden = true;
   intake.hidden = false;
-  intake.classList.remove("busy");
 }
 
 function draw({ columns, rows, width, height }: Layout): void {

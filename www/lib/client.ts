@@ -14,8 +14,6 @@ export interface LoupeEvents {
   fetched: { loaded: number; total: number };
   /** A long step moved on. */
   progress: Extract<Event, { type: "progress" }>;
-  /** A picture was cut; its slices are about to be encoded. */
-  sliced: Layout;
   /** The network was asked for something after the model was open, by Loupe's own worker. */
   request: string;
   /** The engine had stopped and is being started again. */
@@ -31,7 +29,7 @@ export interface Seen {
 }
 
 interface Looking {
-  readonly file: Blob;
+  readonly sliced: (layout: Layout) => void;
   readonly end: PromiseWithResolvers<Seen>;
   layout?: Layout;
 }
@@ -73,15 +71,15 @@ export class Client {
     return this.#opening.promise;
   }
 
-  /** Looks at `file`; in place of what was seen before, unless `add` is set. */
-  async see(file: Blob, add: boolean, signal?: AbortSignal): Promise<Seen> {
+  /** Looks at `file`; in place of what was seen before, unless `add` is set. `sliced` hears how it was cut. */
+  async see(file: Blob, add: boolean, sliced: Looking["sliced"], signal?: AbortSignal): Promise<Seen> {
     await this.#idle();
     signal?.throwIfAborted();
     if (!add) {
       this.#pictures = [];
       this.#request({ type: "forget", pictures: true });
     }
-    const seen = await this.#look(file, signal);
+    const seen = await this.#look(file, sliced, signal);
     this.#pictures.push(file);
     return seen;
   }
@@ -122,10 +120,10 @@ export class Client {
     await this.#ready;
   }
 
-  #look(file: Blob, signal?: AbortSignal): Promise<Seen> {
+  #look(file: Blob, sliced: Looking["sliced"], signal?: AbortSignal): Promise<Seen> {
     const picture = this.#next++;
     const end = Promise.withResolvers<Seen>();
-    this.#looking.set(picture, { file, end });
+    this.#looking.set(picture, { sliced, end });
     this.#post({ type: "see", picture, file });
     return this.#stoppable(end.promise, 0, signal);
   }
@@ -177,7 +175,7 @@ export class Client {
       case "sliced": {
         const looking = this.#looking.get(message.picture);
         if (looking) looking.layout = message.layout;
-        return this.#events.emit("sliced", message.layout);
+        return looking?.sliced(message.layout);
       }
       case "seen": {
         const { layout, end } = this.#take(this.#looking, message.picture);
@@ -239,7 +237,7 @@ export class Client {
     // Taken out first: a picture that brings the engine down is not tried a second time.
     const pictures = this.#pictures.splice(0);
     for (const file of pictures) {
-      const seen = await this.#look(file).catch(() => undefined);
+      const seen = await this.#look(file, () => undefined).catch(() => undefined);
       if (!seen) break;
       this.#pictures.push(file);
     }

@@ -12,7 +12,7 @@ import { Client, type LoupeEvents, type Seen } from "./client.js";
 import { Emitter } from "./emitter.js";
 import { aborted, LoupeError } from "./error.js";
 import { builtIn } from "./model.js";
-import type { Answer, AskOptions, ModelInfo } from "./protocol.gen.js";
+import type { Answer, AskOptions, Layout, ModelInfo } from "./protocol.gen.js";
 import type { Source } from "./wire.js";
 
 export { builtIn } from "./model.js";
@@ -39,6 +39,8 @@ export interface SeeOptions {
   readonly signal?: AbortSignal;
   /** Keep the pictures seen before, and the conversation about them. */
   readonly add?: boolean;
+  /** Hears how the picture was cut, before its slices are encoded. */
+  readonly onSliced?: (layout: Layout) => void;
 }
 
 /** An answer on its way: read it piece by piece with `for await`, or `await` the whole. */
@@ -86,7 +88,8 @@ export class Loupe {
    * Whatever is under way is stopped first. Rejects with `AbortError` when it is stopped itself.
    */
   see(picture: Blob, options: SeeOptions = {}): Promise<Seen> {
-    return this.#client.see(picture, options.add ?? false, options.signal);
+    const { add = false, onSliced = () => undefined, signal } = options;
+    return this.#client.see(picture, add, onSliced, signal);
   }
 
   /** Asks about the pictures seen, as the next turn of the conversation. */

@@ -7,8 +7,8 @@ export interface Pixels {
   readonly bytes: Uint8Array;
 }
 
-/** Beyond this a canvas would take more memory than a tab should. */
-const MOST_PIXELS = 64e6;
+/** Beyond this a canvas would take more memory than a tab should give. */
+const MOST_PIXELS = 100e6;
 
 /** Whether the runtime reads this format itself: PNG, JPEG, GIF, WebP or BMP, told by the first bytes. */
 export function isKnownFormat(bytes: Uint8Array): boolean {
@@ -16,13 +16,16 @@ export function isKnownFormat(bytes: Uint8Array): boolean {
   return /^(\x89PNG|\xff\xd8\xff|GIF8|RIFF[^]{4}WEBP|BM)/.test(head);
 }
 
-/** What the browser makes of the file, upright; undefined where it cannot read it either, or where it is too large. */
+/**
+ * What the browser makes of the file, upright; undefined where it cannot read it either. A picture that is too large
+ * comes without bytes: the runtime says so when it sees the size.
+ */
 export async function decodeInBrowser(file: Blob): Promise<Pixels | undefined> {
   const bitmap = await createImageBitmap(file, { imageOrientation: "from-image", premultiplyAlpha: "none" }).catch(() => undefined);
   if (!bitmap) return undefined;
   try {
     const { width, height } = bitmap;
-    if (width * height > MOST_PIXELS) return undefined;
+    if (width * height > MOST_PIXELS) return { width, height, bytes: new Uint8Array() };
     const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
     if (!context) return undefined;
     context.drawImage(bitmap, 0, 0);

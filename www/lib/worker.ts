@@ -11,6 +11,10 @@ import type { FromWorker, Source, ToWorker } from "./wire.js";
 
 const ready = init().then(() => new Engine());
 const breath = new MessageChannel();
+/** What is to be handed to the engine before its next step: it takes nothing in the middle of one. */
+const inbox: Request[] = [];
+/** The bytes that go with some of them. */
+const luggage = new Map<Request, Uint8Array>();
 let working = false;
 let tail: Promise<void> = Promise.resolve();
 
@@ -25,12 +29,13 @@ async function receive(message: ToWorker): Promise<void> {
   switch (message.type) {
     case "open":
       if (!(await open(engine, message.files))) return;
+      inbox.push({ type: "load" });
       break;
     case "see":
-      await see(engine, message.picture, message.file);
+      inbox.push(await see(message.picture, message.file));
       break;
     case "request":
-      handle(engine, message.request);
+      inbox.push(message.request);
       break;
   }
   work(engine).catch(reportError);
@@ -51,32 +56,33 @@ async function open(engine: Engine, files: readonly Source[]): Promise<boolean> 
     post({ type: "failed", id: null, picture: null, kind: cause instanceof LoupeError ? cause.kind : "model", message });
     return false;
   }
-  handle(engine, { type: "load" });
   return true;
 }
 
-async function see(engine: Engine, picture: number, file: Blob): Promise<void> {
+/** The request to look at a file, with its bytes, or with its pixels where only the browser can read it. */
+async function see(picture: number, file: Blob): Promise<Request> {
   const bytes = new Uint8Array(await file.arrayBuffer());
   const pixels = isKnownFormat(bytes) ? undefined : await decodeInBrowser(file);
-  if (pixels) {
-    const { width, height } = pixels;
-    handle(engine, { type: "seePixels", picture, width, height }, pixels.bytes);
-  } else {
-    // What nobody can read goes to the engine as well: it says best what is wrong with it.
-    handle(engine, { type: "see", picture }, bytes);
-  }
+  // What nobody can read goes to the engine as well: it says best what is wrong with it.
+  const request: Request = pixels
+    ? { type: "seePixels", picture, width: pixels.width, height: pixels.height }
+    : { type: "see", picture };
+  luggage.set(request, pixels?.bytes ?? bytes);
+  return request;
 }
 
-function handle(engine: Engine, request: Request, bytes?: Uint8Array): void {
-  engine.handle(JSON.stringify(request), bytes);
-}
-
-/** Steps until nothing is left to do. */
+/** Hands over what waits and steps, until nothing is left to do. */
 async function work(engine: Engine): Promise<void> {
   if (working) return;
   working = true;
-  for (let events = await engine.step(); events !== undefined; events = await engine.step()) {
-    for (const event of JSON.parse(events) as Event[]) {
+  for (;;) {
+    for (const request of inbox.splice(0)) {
+      engine.handle(JSON.stringify(request), luggage.get(request));
+      luggage.delete(request);
+    }
+    const events = await engine.step();
+    if (events === undefined && inbox.length === 0) break;
+    for (const event of JSON.parse(events ?? "[]") as Event[]) {
       post(event);
       if (event.type === "ready") watchRequests((url) => post({ type: "request", url }));
     }

@@ -1,0 +1,112 @@
+// The page as a visitor uses it.
+
+import { readFileSync } from "node:fs";
+import { basename, extname, resolve } from "node:path";
+import { expect, type Locator, type Page } from "@playwright/test";
+
+/** The repository. */
+export const ROOT = resolve(import.meta.dirname, "../..");
+
+/** A file as it is dropped or pasted. */
+export interface Dropped {
+  readonly name: string;
+  readonly type: string;
+  readonly bytes: Buffer;
+}
+
+const TYPES: Record<string, string> = { ".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp", ".gif": "image/gif", ".bmp": "image/bmp" };
+
+/** A file of the repository. */
+export function file(path: string): Dropped {
+  return { name: basename(path), type: TYPES[extname(path)] ?? "", bytes: readFileSync(resolve(ROOT, path)) };
+}
+
+/** One of the page's own samples. */
+export function sample(name: string): Dropped {
+  return file(`www/app/samples/${name}.png`);
+}
+
+/** An opened page. */
+export class Desk {
+  readonly page: Page;
+  readonly turns: Locator;
+  readonly question: Locator;
+  readonly send: Locator;
+  readonly status: Locator;
+  readonly pictureError: Locator;
+  readonly questionError: Locator;
+  readonly modelError: Locator;
+  readonly picture: Locator;
+  readonly cells: Locator;
+  readonly lit: Locator;
+  readonly caption: Locator;
+
+  private constructor(page: Page) {
+    this.page = page;
+    this.turns = page.locator(".turn");
+    this.question = page.getByLabel("Your question");
+    this.send = page.locator("#send");
+    this.status = page.locator("#status");
+    this.pictureError = page.locator("#picture-error");
+    this.questionError = page.locator("#question-error");
+    this.modelError = page.locator("#model-error");
+    this.picture = page.locator("#picture");
+    this.cells = page.locator("#grid rect");
+    this.lit = page.locator("#grid rect.seen");
+    this.caption = page.locator("#caption");
+  }
+
+  /** Opens the page and waits until its model is loaded. */
+  static async open(page: Page): Promise<Desk> {
+    const desk = await Desk.visit(page);
+    await expect(page.getByText("Nothing leaves this tab")).toBeVisible();
+    return desk;
+  }
+
+  /** Opens the page and waits for nothing. */
+  static async visit(page: Page, query = ""): Promise<Desk> {
+    await page.goto(`./${query}`);
+    return new Desk(page);
+  }
+
+  /** Drops a file on the page. */
+  async drop(dropped: Dropped): Promise<void> {
+    const dataTransfer = await this.transfer(dropped);
+    await this.page.dispatchEvent("body", "dragover", { dataTransfer });
+    await this.page.dispatchEvent("body", "drop", { dataTransfer });
+  }
+
+  /** Drops a picture and waits until all of it is encoded. */
+  async see(dropped: Dropped): Promise<void> {
+    await this.drop(dropped);
+    await expect(this.picture).toHaveAccessibleName(`The picture ${dropped.name}`);
+    await expect(this.page.locator("#loading")).toBeHidden();
+  }
+
+  /** Asks and reads the answer when it is complete. */
+  async ask(question: string): Promise<string> {
+    const turns = await this.turns.count();
+    await this.question.fill(question);
+    await this.question.press("Enter");
+    return this.answer(turns);
+  }
+
+  /** The answer of this turn, counted from 0, when it is complete. */
+  async answer(turn: number): Promise<string> {
+    const item = this.turns.nth(turn);
+    await expect(item.locator(".cost")).toBeVisible();
+    return (await item.locator(".answer").innerText()).trim();
+  }
+
+  /** A file in the hands of the browser. */
+  async transfer({ name, type, bytes }: Dropped) {
+    return this.page.evaluateHandle(
+      ({ name, type, base64 }) => {
+        const transfer = new DataTransfer();
+        transfer.items.add(new File([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))], name, { type }));
+        return transfer;
+      },
+      { name, type, base64: bytes.toString("base64") },
+    );
+  }
+}

@@ -1,0 +1,164 @@
+// What people come for: a picture in, an answer out, nothing sent.
+
+import { expect, test } from "@playwright/test";
+import { Desk, sample } from "./desk.js";
+
+test("a dropped picture is sliced, asked about and answered as it comes, with the network cut", async ({ page, context }) => {
+  const desk = await Desk.open(page);
+  await context.setOffline(true);
+  const requests: string[] = [];
+  context.on("request", (request) => {
+    if (!request.url().startsWith("blob:")) requests.push(request.url());
+  });
+
+  await desk.see(sample("word"));
+  await expect(desk.caption).toHaveText(/^416 × 273, cut into \d × \d slices and an overview, \d+ tokens$/);
+  await expect(desk.lit).toHaveCount(await desk.cells.count());
+  expect(await desk.cells.count()).toBeGreaterThan(1);
+
+  // The answer is read while it grows: every state that the page shows is kept.
+  await page.evaluate(() => {
+    const states: string[] = [];
+    Object.assign(window, { states });
+    const watch = () => {
+      const text = document.querySelector(".answer")?.textContent ?? "";
+      if (text !== states.at(-1)) states.push(text);
+    };
+    new MutationObserver(watch).observe(document.body, { subtree: true, childList: true, characterData: true });
+  });
+  expect((await desk.ask("What do you read?")).toLowerCase()).toBe("wool");
+  const states = await page.evaluate(() => (window as unknown as { states: string[] }).states);
+  expect(states.length).toBeGreaterThan(2);
+
+  expect(await desk.ask("What colour is the triangle?")).toBe("green");
+  await expect(page.locator("#network")).toContainText("0 requests since the model was loaded");
+  expect(requests).toEqual([]);
+});
+
+test("the samples answer their own questions", async ({ page }) => {
+  const desk = await Desk.open(page);
+  await page.getByRole("button", { name: "Five shapes on white" }).click();
+  await page.getByRole("button", { name: "What colour is the triangle?" }).click();
+  expect(await desk.answer(0)).toBe("blue");
+  await page.getByRole("button", { name: "What is the pink shape?" }).click();
+  expect(await desk.answer(1)).toBe("circle");
+});
+
+test("asking again encodes nothing again, and every answer says what it cost", async ({ page }) => {
+  const desk = await Desk.open(page);
+  await desk.see(sample("shapes"));
+  const encoding: string[] = [];
+  await page.exposeFunction("heard", (text: string) => encoding.push(text));
+  await page.evaluate(() => {
+    const status = document.querySelector("#status") as HTMLElement;
+    const heard = (window as unknown as { heard: (text: string) => void }).heard;
+    new MutationObserver(() => heard(status.textContent ?? "")).observe(status, { childList: true });
+  });
+
+  await desk.ask("What is the pink shape?");
+  await expect(desk.turns.nth(0).locator(".stages")).toHaveText(/Looking .*decode .*slice .*encode .*Reading .*tokens.*Answering .*token/);
+  await desk.ask("What is the largest shape?");
+  const stages = desk.turns.nth(1).locator(".stages");
+  await expect(stages).toContainText("not again: the picture is remembered");
+  // The picture and the first turn are in the cache: what is read anew is the new question.
+  const words = await stages.innerText();
+  const [, tokens, remembered] = /(\d+) tokens, \d+ of pictures, (\d+) remembered/.exec(words)?.map(Number) ?? [];
+  expect(remembered).toBeGreaterThan(0);
+  expect(Number(tokens) - Number(remembered)).toBeLessThan(40);
+  expect(encoding.filter((text) => text.startsWith("Looking"))).toEqual([]);
+});
+
+test("a conversation goes on until a new one is begun", async ({ page }) => {
+  const desk = await Desk.open(page);
+  await desk.see(sample("large"));
+  expect(await desk.ask("What is the blue shape?")).toBe("diamond");
+  expect(await desk.ask("What about the green one?")).toBe("triangle");
+  await expect(desk.turns).toHaveCount(2);
+  await page.getByRole("button", { name: "New conversation" }).click();
+  await expect(desk.turns).toHaveCount(0);
+  await expect(desk.question).toBeFocused();
+  expect(await desk.ask("What is the blue shape?")).toBe("diamond");
+  await expect(desk.turns.nth(0).locator(".stages")).toContainText("the picture is remembered");
+});
+
+test("an answer is stopped in the middle and the next one is whole", async ({ page }) => {
+  const desk = await Desk.open(page);
+  await desk.see(sample("shapes"));
+  // Escape comes with the first piece of the answer, long before the last.
+  await page.evaluate(() => {
+    const observer = new MutationObserver(() => {
+      if (!document.querySelector(".answer")?.textContent) return;
+      observer.disconnect();
+      document.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape" }));
+    });
+    observer.observe(document.body, { subtree: true, childList: true, characterData: true });
+  });
+  expect(await desk.ask("What shape is brown?")).toMatch(/\(stopped\)$/);
+  await expect(desk.send).toHaveText("Ask");
+  expect(await desk.ask("What colour is the triangle?")).toBe("blue");
+});
+
+test("a new picture takes the place of one that is being looked at", async ({ page }) => {
+  const desk = await Desk.open(page);
+  await desk.drop(sample("large"));
+  await expect(desk.status).toContainText(/Reading|Looking/);
+  await desk.see(sample("shapes"));
+  expect(await desk.ask("What colour is the triangle?")).toBe("blue");
+});
+
+test("a new picture ends the answer about the old one", async ({ page }) => {
+  const desk = await Desk.open(page);
+  await desk.see(sample("shapes"));
+  await desk.question.fill("What shape is brown?");
+  await desk.question.press("Enter");
+  await desk.see(sample("hearts"));
+  await expect(desk.turns).toHaveCount(0);
+  expect(await desk.ask("What shape is the yellow one?")).toBe("square");
+});
+
+test("a pasted picture is seen", async ({ page, context }) => {
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  const desk = await Desk.open(page);
+  const transfer = await desk.transfer(sample("shapes"));
+  await transfer.evaluate(async ({ files }) => {
+    await navigator.clipboard.write([new ClipboardItem({ "image/png": files[0] as Blob })]);
+  });
+  await desk.question.focus();
+  await page.keyboard.press("Control+V");
+  await expect(desk.picture).toBeVisible();
+  expect(await desk.ask("What colour is the triangle?")).toBe("blue");
+});
+
+test("a format that only the browser reads is seen all the same", async ({ page }) => {
+  const desk = await Desk.open(page);
+  // No Chromium writes AVIF, but every one reads ICO, which the runtime does not: a PNG in six numbers' wrapping.
+  const { bytes } = sample("shapes");
+  const wrapping = Buffer.alloc(22);
+  wrapping.writeUInt16LE(1, 2);
+  wrapping.writeUInt16LE(1, 4);
+  wrapping.writeUInt32LE(bytes.length, 14);
+  wrapping.writeUInt32LE(22, 18);
+  await desk.see({ name: "shapes.ico", type: "image/x-icon", bytes: Buffer.concat([wrapping, bytes]) });
+  await expect(desk.caption).toContainText("443 × 330");
+  expect(await desk.ask("What colour is the triangle?")).toBe("blue");
+});
+
+test("the page stays responsive while a picture is encoded", async ({ page }) => {
+  const desk = await Desk.open(page);
+  await page.evaluate(() => {
+    const beat = { ticks: 0, longest: 0, last: performance.now() };
+    Object.assign(window, { beat });
+    setInterval(() => {
+      const now = performance.now();
+      beat.longest = Math.max(beat.longest, now - beat.last);
+      beat.last = now;
+      beat.ticks += 1;
+    }, 10);
+  });
+  await desk.see(sample("large"));
+  await desk.ask("What is the blue shape?");
+  const { ticks, longest } = await page.evaluate(() => (window as unknown as { beat: { ticks: number; longest: number } }).beat);
+  expect(ticks).toBeGreaterThan(5);
+  // Generous: the machine that runs this may be busy; a page that encoded on its own thread would stop for far longer.
+  expect(longest).toBeLessThan(500);
+});

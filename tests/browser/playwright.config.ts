@@ -1,0 +1,29 @@
+import { defineConfig } from "@playwright/test";
+
+// Driven by `cargo xtask test`, which serves the built page and names a Chromium. Chromium's own connections to its
+// maker are switched off: the tests count every request.
+export default defineConfig({
+  testDir: ".",
+  outputDir: "../../test-results",
+  reporter: "list",
+  workers: 1,
+  timeout: 180_000,
+  expect: { timeout: 60_000 },
+  use: {
+    baseURL: process.env["LOUPE_URL"] ?? "http://127.0.0.1:8080/",
+    viewport: { width: 1280, height: 860 },
+    trace: "retain-on-failure",
+    launchOptions: {
+      executablePath: process.env["LOUPE_CHROMIUM"] ?? "/usr/bin/chromium",
+      args: [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+      ],
+    },
+  },
+});
