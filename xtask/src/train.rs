@@ -1,31 +1,10 @@
 //! The road from nothing to the built-in model.
 
-use std::{path::Path, process::Command};
+use std::process::Command;
 
-use crate::steps::{Done, cargo, root, run, step, target};
+use crate::steps::{Done, run};
 
-/// Trains, exports and examines the built-in model; `arguments` go to the training program.
+/// Trains, exports and examines the built-in model; `arguments` go to the road's own program, which knows its steps.
 pub fn from_nothing(arguments: &[String]) -> Done {
-    let python = root().join("training/.venv/bin/python");
-    if !python.exists() {
-        step("Making a Python environment in training/.venv", || {
-            run(Command::new("python3").args(["-m", "venv", "training/.venv"]))
-        })?;
-    }
-    step("Installing what the training needs", || {
-        run(Command::new(&python).args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--requirement",
-            "training/requirements.txt",
-        ]))
-    })?;
-    step("Building the scene generator", || run(&mut cargo(&["build", "--features", "probe"])))?;
-    step("Training, exporting and examining", || train(&python, arguments))
-}
-
-fn train(python: &Path, arguments: &[String]) -> Done {
-    run(Command::new(python).arg("training/road.py").args(arguments).env("LOUPE_CLI", target().join("debug/loupe")))
+    run(Command::new("python3").arg("training/road.py").args(arguments))
 }

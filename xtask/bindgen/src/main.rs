@@ -13,7 +13,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: bindgen MODULE.wasm DIR".into());
     };
     let mut bindgen = Bindgen::new();
-    bindgen.input_path(module).web(true)?.typescript(true).remove_producers_section(true);
+    bindgen.input_path(module).web(true)?.omit_default_module_path(false).typescript(true);
+    bindgen.remove_name_section(true).remove_producers_section(true);
     bindgen.generate(folder)?;
     Ok(())
 }
