@@ -59,7 +59,8 @@ export class Desk {
   /** Opens the page and waits until its model is loaded. */
   static async open(page: Page): Promise<Desk> {
     const desk = await Desk.visit(page);
-    await expect(page.getByText("Nothing leaves this tab")).toBeVisible();
+    await expect(page.getByText("Nothing leaves this tab").or(desk.modelError).filter({ visible: true })).toBeVisible();
+    expect(await desk.modelError.innerText()).toBe("");
     return desk;
   }
 

@@ -8,7 +8,7 @@ export default defineConfig({
   reporter: "list",
   workers: 1,
   timeout: 180_000,
-  expect: { timeout: 60_000 },
+  expect: { timeout: 30_000 },
   use: {
     baseURL: process.env["LOUPE_URL"] ?? "http://127.0.0.1:8080/",
     viewport: { width: 1280, height: 860 },
