@@ -1,5 +1,6 @@
 //! The browser's face: bytes and requests in, events out. It only converts.
 
+use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 
 use crate::{
@@ -31,14 +32,15 @@ impl Engine {
     }
 
     /// Takes the next bytes of file 0 or 1: the language model and the vision encoder, in either order.
-    pub fn push(&mut self, file: usize, bytes: &[u8]) {
+    pub fn push(&mut self, file: usize, bytes: &Uint8Array) {
         if let (Some(stream), None) = (self.files.get_mut(file), &self.damage) {
-            self.damage = stream.push(bytes).err();
+            self.damage = stream.push(&bytes.to_vec()).err();
         }
     }
 
     /// Takes a request (JSON of the protocol's `Request`) with the bytes that come beside it.
-    pub fn handle(&mut self, request: &str, bytes: Option<Vec<u8>>) {
+    pub fn handle(&mut self, request: &str, bytes: Option<Uint8Array>) {
+        let bytes = bytes.map(|bytes| bytes.to_vec()).unwrap_or_default();
         if let Err(error) = self.take(request, bytes) {
             self.events.push(Event::Failed { id: None, picture: None, kind: error.kind(), message: error.to_string() });
         }
@@ -56,7 +58,7 @@ impl Engine {
 }
 
 impl Engine {
-    fn take(&mut self, request: &str, bytes: Option<Vec<u8>>) -> Result<()> {
+    fn take(&mut self, request: &str, bytes: Vec<u8>) -> Result<()> {
         let request = serde_json::from_str(request)
             .map_err(|e| Error::usage(format!("The request could not be read: {e}.")).because(e))?;
         if matches!(request, Request::Load {}) {
@@ -67,7 +69,6 @@ impl Engine {
             return Ok(());
         }
         let session = self.session.as_mut().ok_or_else(|| Error::usage("No model is loaded; load one first."))?;
-        let bytes = bytes.unwrap_or_default();
         match request {
             Request::See { picture } => session.see(picture, Source::Encoded(bytes)),
             Request::SeePixels { picture, width, height } => {
