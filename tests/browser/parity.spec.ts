@@ -8,6 +8,7 @@ import cases from "../golden/questions.json" with { type: "json" };
 import { Desk, file, ROOT } from "./desk.js";
 
 const run = promisify(execFile);
+const MODEL = resolve(ROOT, "models");
 const CLI = process.env["LOUPE_CLI"] ?? resolve(ROOT, "target/debug/loupe");
 
 test("there are at least fifty pictures and questions", () => {
@@ -20,7 +21,7 @@ for (const { picture, note, questions } of cases) {
     const desk = await Desk.open(page);
     await desk.see(file(path));
     for (const question of questions) {
-      const { stdout } = await run(CLI, ["ask", resolve(ROOT, path), question, "--json"], { cwd: ROOT });
+      const { stdout } = await run(CLI, ["ask", resolve(ROOT, path), question, "--json", "--model", MODEL]);
       const native = JSON.parse(stdout) as { answer: string };
       expect(await desk.ask(question), question).toBe(native.answer.trim());
       // Each question stands alone, as on the command line.
