@@ -4,6 +4,9 @@ import { expect, test } from "@playwright/test";
 import { Desk, file, sample } from "./desk.js";
 
 test("a dropped picture is sliced, asked about and answered as it comes, with the network cut", async ({ page, context }) => {
+  const complaints: string[] = [];
+  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+  page.on("pageerror", (error) => complaints.push(error.message));
   const desk = await Desk.open(page);
   await context.setOffline(true);
   const requests: string[] = [];
@@ -33,6 +36,8 @@ test("a dropped picture is sliced, asked about and answered as it comes, with th
   expect(await desk.ask("What colour is the triangle?")).toBe("green");
   await expect(page.locator("#network")).toContainText("0 requests since the model was loaded");
   expect(requests).toEqual([]);
+  // The content security policy had nothing to forbid, and nothing else went wrong unseen.
+  expect(complaints).toEqual([]);
 });
 
 test("the samples answer their own questions", async ({ page }) => {

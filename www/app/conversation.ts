@@ -89,8 +89,9 @@ function account(item: HTMLElement, { usage }: Answer, looked: SeeTimings | unde
     const stretch = make("span", kind);
     stretch.style.flexGrow = String(ms);
     if (ms > 0) bar.append(stretch);
+
     const term = make("dt", "");
-    term.append(make("span", kind), `${name} ${duration(ms)}`);
+    term.append(make("span", kind), ms > 0 ? `${name} ${duration(ms)}` : name);
     const group = make("div", "");
     group.append(term, make("dd", "", detail));
     list.append(group);

@@ -8,7 +8,7 @@ import { countRequests } from "./network.js";
 import { GENERAL_QUESTIONS, offerSamples } from "./samples.js";
 import * as stage from "./stage.js";
 import * as status from "./status.js";
-import { megabytes } from "./words.js";
+import { megabytes, modelInWords } from "./words.js";
 
 const welcome = byId("welcome", HTMLElement);
 const modelError = byId("model-error", HTMLElement);
@@ -108,6 +108,14 @@ function suggest(questions: readonly string[]): void {
   suggestions.hidden = false;
 }
 
+/** There is no model to ask. */
+function giveUp(error: unknown): void {
+  status.idle();
+  send.disabled = true;
+  tell(questionError, "");
+  tell(modelError, sentence(error));
+}
+
 function sentence(error: unknown): string {
   if (error instanceof LoupeError) return error.message;
   console.error(error);
@@ -144,8 +152,10 @@ async function start(): Promise<void> {
     told = undefined;
     if (!picture) sight = Promise.resolve(undefined);
   });
+  loupe.on("ended", giveUp);
   await Promise.all([samples, document.fonts.ready]);
   countRequests(loupe);
+  byId("model", HTMLElement).textContent = modelInWords(loupe.model);
   status.idle();
   opened.resolve(loupe);
 }
@@ -166,8 +176,4 @@ afresh.addEventListener("click", () => {
 });
 byId("another", HTMLButtonElement).addEventListener("click", () => byId("choose", HTMLInputElement).click());
 
-start().catch((error: unknown) => {
-  status.idle();
-  send.disabled = true;
-  tell(modelError, sentence(error));
-});
+start().catch(giveUp);

@@ -1,6 +1,6 @@
 // Numbers in words.
 
-import type { Layout } from "loupe-vlm";
+import type { Layout, ModelInfo } from "loupe-vlm";
 
 /** "84 tokens", "1 token". */
 export function count(n: number, noun: string): string {
@@ -21,4 +21,10 @@ export function megabytes(bytes: number): string {
 export function layoutInWords({ width, height, columns, rows, tokens }: Layout): string {
   const cut = columns * rows > 0 ? `cut into ${columns} × ${rows} slices and an overview` : "seen whole";
   return `${width.toLocaleString("en")} × ${height.toLocaleString("en")}, ${cut}, ${count(tokens, "token")}`;
+}
+
+/** "Loupe base: 6.2 million weights in 6.5 MB, 1,024 tokens of memory, hash 9526c2ececc7c7a0". */
+export function modelInWords({ name, parameters, bytes, context, hash }: ModelInfo): string {
+  const millions = (parameters / 1e6).toFixed(1);
+  return `${name}: ${millions} million weights in ${megabytes(bytes)} MB, ${count(context, "token")} of memory, hash ${hash}`;
 }

@@ -20,6 +20,8 @@ export interface LoupeEvents {
   restarting: LoupeError;
   /** It is back; `picture` tells whether it sees the picture as before. */
   restarted: { picture: boolean };
+  /** It could not be started again: this Loupe is of no more use. */
+  ended: LoupeError;
 }
 
 /** What looking at a picture found and cost. */
@@ -229,7 +231,7 @@ export class Client {
     if (opening) return;
     this.#events.emit("restarting", error);
     this.#ready = this.#restart();
-    this.#ready.catch(() => undefined);
+    this.#ready.catch((error: LoupeError) => this.#events.emit("ended", error));
   }
 
   async #restart(): Promise<void> {
