@@ -1,5 +1,7 @@
 //! The command line as a person meets it: what is printed where, and the exit codes.
 
+#![allow(clippy::unwrap_used)]
+
 use std::{
     fs,
     path::{Path, PathBuf},

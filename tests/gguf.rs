@@ -1,5 +1,7 @@
 //! GGUF files: whole, in chunks, cut anywhere, and hostile.
 
+#![allow(clippy::unwrap_used)]
+
 use loupe::{
     error::ErrorKind,
     gguf::{File, GgmlType, Header, Stream},
@@ -9,7 +11,8 @@ use loupe::{
 #[derive(Default)]
 struct Writer {
     values: Vec<(String, u32, Vec<u8>)>,
-    tensors: Vec<(String, Vec<u64>, u32, Vec<u8>, u64)>,
+    /// Name, shape (slowest first), type, place.
+    tensors: Vec<(String, Vec<u64>, u32, u64)>,
     data: Vec<u8>,
 }
 
@@ -27,7 +30,7 @@ impl Writer {
         let at = self.data.len() as u64;
         self.data.extend(&bytes);
         self.data.resize(self.data.len().next_multiple_of(32), 0);
-        self.tensors.push((name.into(), shape.to_vec(), kind, bytes, at));
+        self.tensors.push((name.into(), shape.to_vec(), kind, at));
         self
     }
 
@@ -41,7 +44,7 @@ impl Writer {
             out.extend(kind.to_le_bytes());
             out.extend(bytes);
         }
-        for (name, shape, kind, _, at) in &self.tensors {
+        for (name, shape, kind, at) in &self.tensors {
             out.extend(text(name));
             out.extend((shape.len() as u32).to_le_bytes());
             shape.iter().rev().for_each(|d| out.extend(d.to_le_bytes()));
@@ -123,7 +126,7 @@ fn damage_is_found_and_named() {
     let huge = sample().tensor("huge", &[1 << 27, 1 << 27], 0, vec![]).file();
     let empty = sample().tensor("empty", &[0, 4], 0, vec![]).file();
     let mut overlap = sample();
-    overlap.tensors[1].4 = 0;
+    overlap.tensors[1].3 = 0;
     let nested = {
         let mut bytes = Vec::new();
         for _ in 0..40 {

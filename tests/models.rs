@@ -1,6 +1,8 @@
 //! The graphs against candle-transformers' models of the same tiny random weights, and a prompt read in any portions
 //! against the same prompt read at once.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::HashMap;
 
 use candle_core::{DType, Device, Module, Tensor as Matrix};
@@ -198,12 +200,10 @@ fn the_decoder_equals_candles_llama() {
         let input = Matrix::new(&prompt[..], &Device::Cpu).unwrap().unsqueeze(0).unwrap();
         let want = llama.forward(&input, 0, &mut cache).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
         close("prompt", &ours.read(&prompt, 0), &want);
-        let mut position = prompt.len();
-        for id in [5, 77, 0] {
+        for (position, id) in (prompt.len()..).zip([5, 77, 0]) {
             let input = Matrix::new(&[id][..], &Device::Cpu).unwrap().unsqueeze(0).unwrap();
             let want = llama.forward(&input, position, &mut cache).unwrap().flatten_all().unwrap();
             close("step", &ours.step(id, position), &want.to_vec1::<f32>().unwrap());
-            position += 1;
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Every operation of the graph on the reference executor against its definition in f64.
 
+#![allow(clippy::unwrap_used)]
+
 use loupe::{
     exec::{Executor, Input, Reference},
     gguf::{GgmlType, Tensor},

@@ -1,5 +1,7 @@
 //! Conversations with a tiny model of random weights: what is kept, what is computed again, and what cannot go wrong.
 
+#![allow(clippy::unwrap_used)]
+
 use std::{fs, path::PathBuf};
 
 use loupe::{

@@ -1,5 +1,7 @@
 //! Every stage of the network against PyTorch, from fixtures that the training code wrote (tests/fixtures/stages).
 
+#![allow(clippy::unwrap_used)]
+
 use std::{collections::HashMap, fs::File as Open, path::PathBuf};
 
 use candle_core::{Device, Tensor, safetensors};
