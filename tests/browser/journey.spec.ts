@@ -103,6 +103,31 @@ test("an answer is stopped in the middle and the next one is whole", async ({ pa
   expect(await desk.ask("What colour is the triangle?")).toBe("blue");
 });
 
+test("looking is stopped, and a question asked meanwhile waits for the picture", async ({ page }) => {
+  const desk = await Desk.open(page);
+  await desk.drop(sample("large"));
+  await expect(desk.picture).toBeVisible();
+  await page.keyboard.press("Escape");
+  await expect(desk.picture).toBeHidden();
+  await expect(desk.pictureError).toBeHidden();
+  await desk.drop(sample("shapes"));
+  expect(await desk.ask("What colour is the triangle?")).toBe("blue");
+});
+
+test("loading tells how much has come", async ({ page }) => {
+  let release = (): void => undefined;
+  const held = new Promise<void>((resolve) => (release = resolve));
+  await page.route("**/mmproj*.gguf", async (route) => {
+    await held;
+    await route.continue();
+  });
+  const desk = await Desk.visit(page);
+  await expect(desk.status).toHaveText("Fetching the model");
+  release();
+  await expect(desk.status).toHaveText(/Fetching the model, \d\.\d of \d+\.\d MB/);
+  await expect(page.getByText("Nothing leaves this tab")).toBeVisible();
+});
+
 test("a new picture takes the place of one that is being looked at", async ({ page }) => {
   const desk = await Desk.open(page);
   await desk.drop(sample("large"));
