@@ -106,6 +106,22 @@ export class Desk {
     return (await item.locator(".answer").innerText()).trim();
   }
 
+  /** Waits until an answer begins; looks at every frame, not now and then. */
+  async firstPiece(): Promise<void> {
+    await this.page.waitForFunction(() => document.querySelector(".answer")?.textContent, undefined, { polling: "raf" });
+  }
+
+  /** Makes every step of the engine take at least so many milliseconds, so that there is time to stop it. */
+  async slowDown(milliseconds: number): Promise<void> {
+    await this.page.workers()[0]?.evaluate((milliseconds) => {
+      // Between two steps the worker sends itself a message; it is held back.
+      const send: (message: unknown) => void = MessagePort.prototype.postMessage;
+      MessagePort.prototype.postMessage = function (this: MessagePort, message: unknown) {
+        setTimeout(() => send.call(this, message), milliseconds);
+      };
+    }, milliseconds);
+  }
+
   /** A file in the hands of the browser. */
   async transfer({ name, type, bytes }: Dropped) {
     return this.page.evaluateHandle(

@@ -1,6 +1,6 @@
 // What people come for: a picture in, an answer out, nothing sent.
 
-import { expect, test } from "@playwright/test";
+import { expect, test, type Locator } from "@playwright/test";
 import { Desk, file, sample } from "./desk.js";
 
 test("a dropped picture is sliced, asked about and answered as it comes, with the network cut", async ({ page, context }) => {
@@ -66,51 +66,58 @@ test("asking again encodes nothing again, and every answer says what it cost", a
   const stages = desk.turns.nth(1).locator(".stages");
   await expect(stages).toContainText("not again: the picture is remembered");
   // The picture and the first turn are in the cache: what is read anew is the new question.
-  const words = await stages.innerText();
-  const [, tokens, remembered] = /(\d+) tokens, \d+ of pictures, (\d+) remembered/.exec(words)?.map(Number) ?? [];
+  const { all, remembered } = await tokens(stages);
   expect(remembered).toBeGreaterThan(0);
-  expect(Number(tokens) - Number(remembered)).toBeLessThan(40);
+  expect(all - remembered).toBeLessThan(40);
   expect(encoding.filter((text) => text.startsWith("Looking"))).toEqual([]);
 });
 
 test("a conversation goes on until a new one is begun", async ({ page }) => {
   const desk = await Desk.open(page);
   await desk.see(sample("large"));
-  expect(await desk.ask("What is the blue shape?")).toBe("diamond");
-  expect(await desk.ask("What about the green one?")).toBe("triangle");
+  const first = await desk.ask("What is the blue shape?");
+  await desk.ask("What about the green one?");
   await expect(desk.turns).toHaveCount(2);
+  await expect(desk.turns.nth(0).locator(".question")).toHaveText("What is the blue shape?");
+  const stages = desk.page.locator(".stages");
+  const [before, after] = [await tokens(stages.nth(0)), await tokens(stages.nth(1))];
+  // The second question was put behind the first one and its answer, which are remembered.
+  expect(after.all).toBeGreaterThan(before.all);
+  expect(after.remembered).toBeGreaterThanOrEqual(before.all);
+
   await page.getByRole("button", { name: "New conversation" }).click();
   await expect(desk.turns).toHaveCount(0);
   await expect(desk.question).toBeFocused();
-  expect(await desk.ask("What is the blue shape?")).toBe("diamond");
-  await expect(desk.turns.nth(0).locator(".stages")).toContainText("the picture is remembered");
+  expect(await desk.ask("What is the blue shape?")).toBe(first);
+  expect((await tokens(stages)).all).toBe(before.all);
+  await expect(stages).toContainText("the picture is remembered");
 });
 
 test("an answer is stopped in the middle and the next one is whole", async ({ page }) => {
   const desk = await Desk.open(page);
   await desk.see(sample("shapes"));
-  // Escape comes with the first piece of the answer, long before the last.
-  await page.evaluate(() => {
-    const observer = new MutationObserver(() => {
-      if (!document.querySelector(".answer")?.textContent) return;
-      observer.disconnect();
-      document.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape" }));
-    });
-    observer.observe(document.body, { subtree: true, childList: true, characterData: true });
-  });
-  expect(await desk.ask("What shape is brown?")).toMatch(/\(stopped\)$/);
+  await desk.slowDown(500);
+  await desk.question.fill("What is the pink shape?");
+  await desk.question.press("Enter");
+  await desk.firstPiece();
+  await page.keyboard.press("Escape");
+  expect(await desk.answer(0)).toMatch(/\(stopped\)$/);
   await expect(desk.send).toHaveText("Ask");
+  await page.getByRole("button", { name: "New conversation" }).click();
   expect(await desk.ask("What colour is the triangle?")).toBe("blue");
 });
 
 test("looking is stopped, and a question asked meanwhile waits for the picture", async ({ page }) => {
   const desk = await Desk.open(page);
+  await desk.slowDown(500);
   await desk.drop(sample("large"));
   await expect(desk.picture).toBeVisible();
   await page.keyboard.press("Escape");
   await expect(desk.picture).toBeHidden();
   await expect(desk.pictureError).toBeHidden();
   await desk.drop(sample("shapes"));
+  await expect(desk.picture).toBeVisible();
+  expect(await desk.lit.count()).toBeLessThan(await desk.cells.count());
   expect(await desk.ask("What colour is the triangle?")).toBe("blue");
 });
 
@@ -130,8 +137,9 @@ test("loading tells how much has come", async ({ page }) => {
 
 test("a new picture takes the place of one that is being looked at", async ({ page }) => {
   const desk = await Desk.open(page);
+  await desk.slowDown(500);
   await desk.drop(sample("large"));
-  await expect(desk.status).toContainText(/Reading|Looking/);
+  await expect(desk.status).toContainText("Looking");
   await desk.see(sample("shapes"));
   expect(await desk.ask("What colour is the triangle?")).toBe("blue");
 });
@@ -139,11 +147,18 @@ test("a new picture takes the place of one that is being looked at", async ({ pa
 test("a new picture ends the answer about the old one", async ({ page }) => {
   const desk = await Desk.open(page);
   await desk.see(sample("shapes"));
-  await desk.question.fill("What shape is brown?");
+  await desk.slowDown(500);
+  await desk.question.fill("What is the pink shape?");
   await desk.question.press("Enter");
+  await desk.firstPiece();
   await desk.see(sample("hearts"));
   await expect(desk.turns).toHaveCount(0);
-  expect(await desk.ask("What shape is the yellow one?")).toBe("square");
+  // Neither the old picture nor the old question is in the new prompt: asked anew, it is as long and answered alike.
+  const answer = await desk.ask("What color does the square have?");
+  const { all } = await tokens(page.locator(".stages"));
+  await page.getByRole("button", { name: "New conversation" }).click();
+  expect(await desk.ask("What color does the square have?")).toBe(answer);
+  expect((await tokens(page.locator(".stages"))).all).toBe(all);
 });
 
 test("a pasted picture is seen", async ({ page, context }) => {
@@ -186,3 +201,9 @@ test("the page stays responsive while a picture is encoded", async ({ page }) =>
   // Generous: the machine that runs this may be busy; a page that encoded on its own thread would stop for far longer.
   expect(longest).toBeLessThan(500);
 });
+
+/** The tokens of a prompt, as the page counts them under an answer. */
+async function tokens(stages: Locator): Promise<{ all: number; remembered: number }> {
+  const [, all = NaN, remembered = NaN] = /(\d+) tokens, \d+ of pictures, (\d+) remembered/.exec(await stages.innerText())?.map(Number) ?? [];
+  return { all, remembered };
+}
