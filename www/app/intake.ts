@@ -23,6 +23,7 @@ export function watchIntake(take: (file: File) => void, refuse: (message: string
 
   const curtain = byId("curtain", HTMLElement);
   document.addEventListener("dragover", (event) => {
+    if (isTextForText(event)) return;
     event.preventDefault();
     curtain.hidden = false;
   });
@@ -31,10 +32,16 @@ export function watchIntake(take: (file: File) => void, refuse: (message: string
     if (event.relatedTarget === null) curtain.hidden = true;
   });
   document.addEventListener("drop", (event) => {
+    if (isTextForText(event)) return;
     event.preventDefault();
     curtain.hidden = true;
     const file = event.dataTransfer?.files[0];
     if (file) take(file);
     else refuse("That was not a file: drop a picture file, or save the picture first and choose it.");
   });
+}
+
+/** Words dragged into the question are no picture gone astray. */
+function isTextForText({ dataTransfer, target }: DragEvent): boolean {
+  return target instanceof HTMLInputElement && !dataTransfer?.types.includes("Files");
 }

@@ -10,7 +10,6 @@ import * as stage from "./stage.js";
 import * as status from "./status.js";
 import { megabytes, modelInWords } from "./words.js";
 
-const welcome = byId("welcome", HTMLElement);
 const modelError = byId("model-error", HTMLElement);
 const suggestions = byId("suggestions", HTMLUListElement);
 const question = byId("question", HTMLInputElement);
@@ -47,7 +46,10 @@ async function look(file: File, mine: AbortController): Promise<Seen | undefined
     return await loupe.see(file, { signal, onSliced: (layout) => stage.show(file, layout) });
   } catch (error) {
     // A picture that was stopped for another one leaves the stage to that one.
-    if (looking === mine) stage.clear(signal.aborted ? "" : sentence(error));
+    if (looking === mine) {
+      stage.clear(signal.aborted ? "" : sentence(error));
+      suggestions.hidden = true;
+    }
     return undefined;
   } finally {
     if (looking === mine) {
@@ -63,7 +65,6 @@ async function ask(text: string): Promise<void> {
   const mine = (answering = new AbortController());
   const { signal } = mine;
   const turn = addTurn(text);
-  welcome.hidden = true;
   send.textContent = "Stop";
   question.value = "";
   tell(questionError, "");

@@ -25,6 +25,9 @@ pub fn everything() -> Done {
     step("Running the Rust tests", || run(cargo(&["test"]).args(NATIVE)))?;
     step("Building the command line", || run(cargo(&["build"]).args(NATIVE)))?;
     build::everything()?;
+    step("Checking the types of the browser tests", || {
+        run(Command::new("npx").args(["--no-install", "tsc", "--project", "tests/browser"]))
+    })?;
     let chromium = chromium()?;
 
     let server = serve::Server::bind(root().join("www/dist"), 8700)?;
