@@ -1,12 +1,11 @@
 // Turns of the conversation: the question, the answer as it comes, and what it cost.
 
 import type { Answer, SeeTimings } from "loupe-vlm";
-import { byId } from "./dom.js";
+import { announce, byId } from "./dom.js";
 import { count, duration } from "./words.js";
 
 const turns = byId("turns", HTMLOListElement);
 const template = byId("turn", HTMLTemplateElement);
-const spoken = byId("spoken", HTMLElement);
 
 /** One question and its answer. */
 export interface Turn {
@@ -14,8 +13,6 @@ export interface Turn {
   say(text: string): void;
   /** Completes it; `looked` is what looking at the picture cost, where this is the first answer since. */
   finish(answer: Answer, looked: SeeTimings | undefined): void;
-  /** Puts a sentence where the answer would be. */
-  fail(message: string): void;
   /** Takes the turn back. */
   remove(): void;
 }
@@ -38,15 +35,9 @@ export function addTurn(question: string): Turn {
       if (whole.finish === "abort") answer.append(whole.text ? " (stopped)" : "Stopped.");
       if (whole.finish === "length") answer.append(" (cut off at the length limit)");
       // Read aloud once and whole: spelt out piece by piece it could not be followed.
-      spoken.textContent = answer.textContent;
+      announce(answer.textContent ?? "");
       account(item, whole, looked);
       item.scrollIntoView({ block: "nearest" });
-    },
-    fail(message) {
-      answer.classList.remove("busy");
-      answer.classList.add("error");
-      answer.textContent = message;
-      spoken.textContent = message;
     },
     remove: () => item.remove(),
   };
@@ -55,7 +46,6 @@ export function addTurn(question: string): Turn {
 /** Begins a new conversation. */
 export function clearTurns(): void {
   turns.replaceChildren();
-  spoken.textContent = "";
 }
 
 /** Writes what each stage took, and draws the stages as one bar. */

@@ -10,3 +10,8 @@ export function tell(place: HTMLElement, text: string): void {
   place.textContent = text;
   place.hidden = text === "";
 }
+
+/** Reads `text` aloud to those who listen to the page. */
+export function announce(text: string): void {
+  byId("spoken", HTMLElement).textContent = text;
+}

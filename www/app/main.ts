@@ -2,13 +2,13 @@
 
 import { builtIn, Loupe, LoupeError, type ModelFiles, type Seen } from "loupe-vlm";
 import { addTurn, clearTurns } from "./conversation.js";
-import { byId, tell } from "./dom.js";
+import { announce, byId, tell } from "./dom.js";
 import { watchIntake } from "./intake.js";
 import { countRequests } from "./network.js";
 import { GENERAL_QUESTIONS, offerSamples } from "./samples.js";
 import * as stage from "./stage.js";
 import * as status from "./status.js";
-import { megabytes, modelInWords } from "./words.js";
+import { layoutInWords, megabytes, modelInWords } from "./words.js";
 
 const modelError = byId("model-error", HTMLElement);
 const suggestions = byId("suggestions", HTMLUListElement);
@@ -43,7 +43,9 @@ async function look(file: File, mine: AbortController): Promise<Seen | undefined
   try {
     signal.throwIfAborted();
     status.busy("Reading the picture");
-    return await loupe.see(file, { signal, onSliced: (layout) => stage.show(file, layout) });
+    const seen = await loupe.see(file, { signal, onSliced: (layout) => stage.show(file, layout) });
+    announce(`The picture is ready: ${layoutInWords(seen.layout)}.`);
+    return seen;
   } catch (error) {
     // A picture that was stopped for another one leaves the stage to that one.
     if (looking === mine) {

@@ -89,7 +89,6 @@ export class Client {
   /** Asks; `say` hears the answer as it comes. Stopping resolves to what was said so far. */
   async ask(question: string, options: Partial<AskOptions>, say: (text: string) => void, signal?: AbortSignal): Promise<Answer> {
     await this.#ready;
-    signal?.throwIfAborted();
     const id = this.#next++;
     const end = Promise.withResolvers<Answer>();
     this.#answering.set(id, { say, end });
@@ -132,6 +131,7 @@ export class Client {
 
   async #stoppable<T>(work: Promise<T>, id: number, signal?: AbortSignal): Promise<T> {
     const stop = (): void => this.#stop(id);
+    if (signal?.aborted) stop();
     signal?.addEventListener("abort", stop, { once: true });
     try {
       return await work;
