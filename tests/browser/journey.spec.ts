@@ -174,6 +174,16 @@ test("a pasted picture is seen", async ({ page, context }) => {
   expect(await desk.ask("What colour is the triangle?")).toBe("blue");
 });
 
+test("a photograph is taken and looked at", async ({ page }) => {
+  const desk = await Desk.open(page);
+  await page.getByRole("button", { name: "Take a photo" }).click();
+  await page.waitForFunction(() => (document.querySelector("video")?.videoWidth ?? 0) > 0);
+  await page.getByRole("button", { name: "Take the photo" }).click();
+  await expect(desk.picture).toHaveAccessibleName("The picture photo.png");
+  await expect(page.getByRole("dialog")).toBeHidden();
+  expect(await desk.ask("How many shapes are there?")).not.toBe("");
+});
+
 test("a format that only the browser reads is seen all the same, upright", async ({ page }) => {
   const desk = await Desk.open(page);
   // The sample, lying on its side in an AVIF file that says so.

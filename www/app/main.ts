@@ -1,6 +1,7 @@
 // The page: one picture, one conversation, one model.
 
 import { builtIn, Loupe, LoupeError, type ModelFiles, type Seen } from "loupe-vlm";
+import { offerCamera } from "./camera.js";
 import { addTurn, clearTurns } from "./conversation.js";
 import { announce, byId, tell } from "./dom.js";
 import { watchIntake } from "./intake.js";
@@ -133,6 +134,7 @@ function model(): ModelFiles {
 
 async function start(): Promise<void> {
   watchIntake(take, stage.clear);
+  offerCamera(take, stage.clear);
   const samples = offerSamples(take);
   const loupe = await Loupe.load({
     model: model(),
