@@ -75,18 +75,31 @@ fn bind() -> Done {
     })
 }
 
-/// Type-checks and compiles the library into `pkg/dist`, puts the model beside it, and builds the page from the package.
+/// Type-checks and compiles the library into `pkg/dist`, puts model and licences beside it, and builds the page from it.
 fn page() -> Done {
-    let models = root().join("pkg/dist/models");
-    fs::create_dir_all(&models).map_err(|error| format!("{} cannot be made: {error}", models.display()))?;
+    let [package, dist] = ["pkg", "pkg/dist"].map(|folder| root().join(folder));
+    // What the library no longer has must not be published.
+    for path in fs::read_dir(&dist).into_iter().flatten().flatten().map(|entry| entry.path()) {
+        if path.is_file() {
+            fs::remove_file(&path).map_err(|error| format!("{} cannot be removed: {error}", path.display()))?;
+        }
+    }
     for file in MODEL {
-        let from = root().join("models").join(file);
-        fs::copy(&from, models.join(file)).map_err(|error| format!("{} cannot be copied: {error}", from.display()))?;
+        copy(&root().join("models").join(file), &dist.join("models"))?;
+    }
+    for file in ["LICENSE-APACHE", "LICENSE-MIT"] {
+        copy(&root().join(file), &package)?;
     }
     for script in ["types", "build"] {
         run_quietly(Command::new("npm").args(["run", script, "--workspace", "www"]))?;
     }
     Ok(())
+}
+
+fn copy(file: &Path, folder: &Path) -> Done {
+    let copied = fs::create_dir_all(folder)
+        .and_then(|()| fs::copy(file, folder.join(file.file_name().unwrap_or(file.as_os_str()))));
+    copied.map(drop).map_err(|error| format!("{} cannot be copied to {}: {error}", file.display(), folder.display()))
 }
 
 /// Runs `work` unless `stamp` says that it was done for the same inputs.
