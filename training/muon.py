@@ -39,8 +39,8 @@ def is_hidden_matrix(name, p):
 class Group:
     """Matrices of one shape, their masters and momenta stacked [n, rows, cols]."""
 
-    def __init__(self, rows, cols, named):
-        self.named, self.factor = named, max(1.0, rows / cols) ** 0.5
+    def __init__(self, rows, cols, named, speed):
+        self.named, self.factor, self.speed = named, max(1.0, rows / cols) ** 0.5, speed
         self.shape = (-1, rows, cols)
         self.master = self.stack(p.detach() for _, p in named)
         self.momentum = torch.zeros_like(self.master)
@@ -56,20 +56,21 @@ class Group:
         grad = self.stack(p.grad for _, p in self.named)
         self.momentum.lerp_(grad, 1 - beta)
         update = orthogonal(grad.lerp_(self.momentum, beta))  # Nesterov
+        lr = lr * self.speed
         self.master.mul_(1 - lr * decay).add_(update, alpha=-lr * self.factor)
 
 
 class Optimiser:
     """Steps all parameters that have a gradient; `scale` of a step multiplies both learning rates."""
 
-    def __init__(self, model, muon_lr=0.012, adam_lr=2e-3, momentum=0.95, betas=(0.9, 0.97), decay=0.02, clip=1.0):
+    def __init__(self, model, muon_lr=0.012, adam_lr=2e-3, momentum=0.95, betas=(0.9, 0.97), decay=0.02, clip=1.0, vision=1.0):
         self.muon_lr, self.adam_lr, self.momentum, self.betas, self.decay, self.clip = muon_lr, adam_lr, momentum, betas, decay, clip
         self.named, shapes, self.steps = list(model.named_parameters()), {}, 0
         for n, p in self.named:
             if is_hidden_matrix(n, p):
                 # The decoder stands apart: the first stage gives it no gradient.
                 shapes.setdefault((n.startswith("vision."), p.shape[0] // parts_of(n), p.shape[1]), []).append((n, p))
-        self.groups = [Group(rows, cols, named) for (_, rows, cols), named in shapes.items()]
+        self.groups = [Group(rows, cols, named, vision if eye else 1.0) for (eye, rows, cols), named in shapes.items()]
         self.others = [(n, p) for n, p in self.named if not is_hidden_matrix(n, p)]
         self.master = {n: p.detach().float().clone() for n, p in self.others}
         self.first, self.second = ({n: torch.zeros_like(m) for n, m in self.master.items()} for _ in range(2))

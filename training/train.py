@@ -34,6 +34,7 @@ def arguments():
     a("--seed", type=int, default=1, help="first scene seed and seed of the weights")
     a("--muon-lr", type=float, default=0.012)
     a("--adam-lr", type=float, default=2e-3)
+    a("--vision-lr", type=float, default=1.0, help="factor on the ViT's matrices")
     a("--warm", type=float, default=0.5, help="minutes")
     a("--fall", type=float, default=0.3, help="part of the time over which the learning rate falls to 0")
     a("--views", type=int, default=26, help="views of a batch")
@@ -59,7 +60,7 @@ class Trainer:
         if o.stage == "joint":
             self.model.bags = losses.BagHead(self.model.form.width, word_ids(self.tokenizer, self.labels))
         self.model.bfloat16()
-        self.optimiser = Optimiser(self.model, o.muon_lr, o.adam_lr)
+        self.optimiser = Optimiser(self.model, o.muon_lr, o.adam_lr, vision=o.vision_lr)
         self.elapsed, self.next_seed, self.pictures = 0.0, o.seed, 0
         self.checkpoint = o.dir / f"{o.stage}.pt"
         if o.resume and self.checkpoint.exists():
@@ -75,6 +76,9 @@ class Trainer:
 
     def load(self, path, whole):
         state = torch.load(path, weights_only=False)
+        if state["stage"] == "eye" and not whole:  # the rest of the model was not trained there
+            eye = ("patch.", "position", "vision.", "post_ln.", "dense.")
+            state["optimiser"]["master"] = {n: t for n, t in state["optimiser"]["master"].items() if n.startswith(eye)}
         self.optimiser.load(state["optimiser"], whole)
         if whole:
             self.elapsed, self.next_seed, self.pictures = state["elapsed"], state["seed"] + 1, state["pictures"]
@@ -101,7 +105,7 @@ class Trainer:
             self.add(name, h, n)
         self.add("dense", float(dense.detach()))
         if "ids" not in batch:
-            return dense
+            return o.dense * dense
         bags = m.bags(rows, m.embedding, torch.from_numpy(batch["bags"]))
         prefix = data.prefix_ids(self.tokenizer, batch["grid"], rows.shape[1])
         logits, target, of = losses.answer_logits(m, rows, prefix, batch)
