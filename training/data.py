@@ -10,6 +10,7 @@ import numpy as np
 
 MAGIC = 0x50554F4C
 PATCH, CELL = 14, 7
+AREA_FROM = 9  # labels of classes below are shapes
 SLOTS = 64  # patches of a view after padding: a view of the built-in model has at most 8·8
 
 
@@ -57,6 +58,57 @@ def query_bags(labels, side, sizes):
     return bags[:, 1:]
 
 
+def query_letters(labels, side):
+    """The characters of each query's cell on a side×side grid of its own, nearest cells taken: u8 [side², side²]."""
+    h, w, _ = labels.shape
+    n = side * side
+    fine = labels[(2 * np.arange(n) + 1) * h // (2 * n)][:, (2 * np.arange(n) + 1) * w // (2 * n), 2]
+    return fine.reshape(side, side, side, side).transpose(0, 2, 1, 3).reshape(n, n)
+
+
+def query_things(labels, side, classes, colours):
+    """Which coloured shapes each query's cell holds: u8 [side², classes, colours] by label number."""
+    h, w, _ = labels.shape
+    cell = ((np.arange(h) * 2 + 1) * side // (2 * h))[:, None] * side + ((np.arange(w) * 2 + 1) * side // (2 * w))[None]
+    things = np.zeros((side * side, classes, colours), np.uint8)
+    things[cell, labels[..., 0], labels[..., 1]] = 1
+    return things
+
+
+def middles(labels, side, classes, colours):
+    """How many things have their middle in each query's cell: u8 [side², classes, colours]. A thing is a connected patch of cells of
+    one class and colour, so that two touching ones of a kind count as one."""
+    h, w, _ = labels.shape
+    kind = labels[..., 0].astype(np.int64) * colours + labels[..., 1]
+    kind[(labels[..., 0] == 0) | (labels[..., 0] >= AREA_FROM)] = 0
+    grid, name = np.pad(kind, 1), np.arange((h + 2) * (w + 2)).reshape(h + 2, w + 2)
+    joined = [(axis, grid == np.roll(grid, 1, axis)) for axis in (0, 1)]
+    while True:
+        before = name
+        for axis, same in joined:
+            name = np.where(same, np.maximum(name, np.roll(name, 1, axis)), name)
+            back = np.roll(same, -1, axis)
+            name = np.where(back, np.maximum(name, np.roll(name, -1, axis)), name)
+        if (name == before).all():
+            break
+    out = np.zeros((side * side, classes, colours), np.uint8)
+    name = np.where(grid > 0, name, -1)[1:-1, 1:-1]
+    for n in np.unique(name[name >= 0]):
+        y, x = np.nonzero(name == n)
+        cell = int((y.mean() + 0.5) * side / h) * side + int((x.mean() + 0.5) * side / w)
+        out[cell][tuple(labels[y[0], x[0], :2])] += 1
+    return out
+
+
+def spots(labels, classes, colours):
+    """Per class and colour: how many cells of the view, and the sums of their rows and columns. f32 [classes, colours, 3]"""
+    h, w, _ = labels.shape
+    y, x = np.mgrid[:h, :w]
+    out = np.zeros((classes, colours, 3), np.float32)
+    np.add.at(out, (labels[..., 0], labels[..., 1]), np.stack([np.ones((h, w)), y, x], -1))
+    return out
+
+
 def unpack(meta, blob):
     """One record -> views [[h, w, 3] u8, …] and label grids [[2h/14, 2w/14, 3] u8, …] in prompt order."""
     data, at, out = np.frombuffer(blob, np.uint8), 0, ([], [])
@@ -93,7 +145,7 @@ class Packer:
         self.tokenizer, self.limit, self.mangle = tokenizer, limit, mangle
 
     def segment(self, rng, qa, vary):
-        """-> (ids, answer flags)"""
+        """-> ids, answer flags (2 where the answer is spelled)"""
         t, ids, answer = self.tokenizer, [], []
         for i, (question, reply) in enumerate(qa["turns"]):
             if vary:
@@ -105,7 +157,7 @@ class Packer:
             spelled = qa["spell"] and (len(qa["turns"]) == 1 or len(whole) > 1)
             a = (t.spell(reply) if spelled else whole) + [t.end]
             ids += q + a
-            answer += [0] * len(q) + [1] * len(a)
+            answer += [0] * len(q) + [1 + spelled] * len(a)
         return ids, answer
 
     def pack(self, rng, questions, vary=True):
@@ -139,7 +191,7 @@ def batch_size(views, text, target=26):
 def collate(items):
     """One batch of numpy arrays from pictures of one slice grid."""
     out = {"grid": items[0]["grid"], "seed": max(i["seed"] for i in items), "shapes": [s for i in items for s in i["shapes"]]}
-    for key in ("patches", "labels", "bags"):
+    for key in ("patches", "labels", "bags", "things", "middles", "spots", "letters"):
         out[key] = np.concatenate([i[key] for i in items])
     if items[0].get("ids"):
         n = -(-max(len(i["ids"]) for i in items) // 8) * 8
@@ -149,8 +201,9 @@ def collate(items):
     return out
 
 
-def batches(stream, labels, packer=None, side=4, seed=0, vary=True, target=26, sliced=1.0, flush=False):
+def batches(stream, labels, packer=None, side=4, seed=0, vary=True, target=26, sliced=1.0, most=0, flush=False):
     """Batches from a scene stream, one slice grid each. Without a packer they carry no text.
+    `most` > 0 keeps only pictures with at most so many different coloured shapes: an easy beginning.
     `sliced` is the share of sliced pictures that is kept: they cost as much as several whole ones."""
     rng, bins = random.Random(seed), {}
     sizes = [len(labels[k]) - 1 for k in ("classes", "colours", "characters")]
@@ -162,9 +215,15 @@ def batches(stream, labels, packer=None, side=4, seed=0, vary=True, target=26, s
         item = {"seed": meta["seed"], "grid": tuple(meta["grid"]), "shapes": shapes}
         if packer:
             item["ids"], item["seg"], item["ans"], item["kinds"] = packer.pack(rng, meta["qa"], vary)
+        if most and len({(int(a), int(b)) for a, b, _ in grids[-1].reshape(-1, 3) if 0 < a < AREA_FROM}) > most:
+            continue
         item["patches"] = np.stack([patch_rows(v) for v in views])
         item["labels"] = np.stack([patch_labels(g) for g in grids])
         item["bags"] = np.stack([query_bags(g, side, sizes) for g in grids])
+        item["things"] = np.stack([query_things(g, side, *(len(labels[k]) for k in ("classes", "colours"))) for g in grids])
+        item["letters"] = np.stack([query_letters(g, side) for g in grids])
+        item["spots"] = spots(grids[-1], len(labels["classes"]), len(labels["colours"]))[None]
+        item["middles"] = middles(grids[-1], side, len(labels["classes"]), len(labels["colours"]))[None]
         key = item["grid"], bool(item.get("ids"))  # pages of glyphs have no questions; they make batches of their own
         held = bins.setdefault(key, [])
         held.append(item)

@@ -25,7 +25,7 @@ def load(path):
         return read_pair(path.with_name(path.name + ".gguf"), path.with_name("mmproj-" + path.name + ".gguf"))
     state = torch.load(path, weights_only=False, map_location="cpu")
     model = Model(Form(**json.loads(state["form"])))
-    model.load_state_dict({k: v for k, v in state["optimiser"]["master"].items() if not k.startswith(("dense.", "bags."))})
+    model.load_state_dict({k: v for k, v in state["optimiser"]["master"].items() if not k.startswith(("dense.", "bags.", "found.", "middles."))})
     return model.eval()
 
 

@@ -112,8 +112,10 @@ class DecoderBlock(nn.Module):
         self.qkv, self.out = nn.Linear(d, 3 * d, bias=False), nn.Linear(d, d, bias=False)
         self.gate_up, self.down = nn.Linear(d, 2 * f.hidden, bias=False), nn.Linear(f.hidden, d, bias=False)
 
-    def forward(self, x, turn, allow, wanted=None):
+    def forward(self, x, turn, allow, wanted=None, watch=None):
         qkv = ops.split_heads(self.qkv(ops.rms_norm(x, self.attn_norm, self.eps)), 3, self.heads, turn)
+        if watch is not None:
+            watch(qkv, x)
         seen = ops.attend(None, qkv, allow=allow)
         if wanted is not None:
             x, seen = x[wanted], seen[wanted]
@@ -173,13 +175,13 @@ class Model(nn.Module):
         angle = positions[..., None] * self.form.theta ** (-torch.arange(0, dim, 2) / dim)
         return torch.stack([angle.cos(), angle.sin()], -1).contiguous()
 
-    def decode(self, x, positions, allow, wanted=None):
+    def decode(self, x, positions, allow, wanted=None, watch=()):
         """Embedded prompt rows [B, T, width] -> rows after the last norm. allow [B, T, T] u8: who may see whom.
-        With `wanted`, an index pair into [B, T], the last layer ends at those rows only: [n, width]."""
+        With `wanted`, an index pair into [B, T], the last layer ends at those rows only: [n, width]. `watch[i]` is shown layer i's [q, k, v] and input."""
         turn = self.turns(positions)
-        for block in self.decoder[:-1]:
-            x = block(x, turn, allow)
-        x = self.decoder[-1](x, turn, allow, wanted)
+        for i, block in enumerate(self.decoder[:-1]):
+            x = block(x, turn, allow, watch=watch[i] if i < len(watch) else None)
+        x = self.decoder[-1](x, turn, allow, wanted, watch[-1] if watch else None)
         return ops.rms_norm(x, self.output_norm, self.form.rms_norm_eps)
 
     def logits(self, x):

@@ -68,9 +68,9 @@ class Optimiser:
         self.named, shapes, self.steps = list(model.named_parameters()), {}, 0
         for n, p in self.named:
             if is_hidden_matrix(n, p):
-                # The decoder stands apart: the first stage gives it no gradient.
-                shapes.setdefault((n.startswith("vision."), p.shape[0] // parts_of(n), p.shape[1]), []).append((n, p))
-        self.groups = [Group(rows, cols, named, vision if eye else 1.0) for (eye, rows, cols), named in shapes.items()]
+                # Parts stand apart: some batches give the decoder or the resampler no gradient.
+                shapes.setdefault((n.split(".")[0], p.shape[0] // parts_of(n), p.shape[1]), []).append((n, p))
+        self.groups = [Group(rows, cols, named, vision if part == "vision" else 1.0) for (part, rows, cols), named in shapes.items()]
         self.others = [(n, p) for n, p in self.named if not is_hidden_matrix(n, p)]
         self.master = {n: p.detach().float().clone() for n, p in self.others}
         self.first, self.second = ({n: torch.zeros_like(m) for n, m in self.master.items()} for _ in range(2))

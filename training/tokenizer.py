@@ -96,6 +96,32 @@ def word_ids(tokenizer, labels):
     return names
 
 
+def naming(tokenizer, labels):
+    """Token id -> (class, colour) that the word names, 0 where it names none; class −1 is any shape ("object")."""
+    out = {}
+
+    def put(word, value):
+        for form in (word, " " + word, word.capitalize()):
+            ids = tokenizer.encode(form)
+            if len(ids) == 1:
+                out[ids[0]] = value
+
+    shapes = labels["classes"].index("glyph")
+    for i, name in enumerate(labels["classes"][1:shapes], 1):
+        put(name, (i, 0))
+        put(name + ("es" if name.endswith("s") else "s"), (i, 0))
+    for i, name in enumerate(labels["colours"][1:], 1):
+        put(name, (0, i))
+    put("grey", (0, labels["colours"].index("gray")))
+    for name in ("shape", "shapes", "object", "objects", "one", "ones", "thing", "things"):
+        put(name, (-1, 0))
+    for name in ("text", "word", "words", "number", "numbers", "line", "lines", "letters"):
+        put(name, (shapes, 0))
+    for name in ("sign", "border", "stripe", "stripes", "band", "bands", "edge", "side", "corner", "quarter"):
+        put(name, (shapes + 1, 0))
+    return out
+
+
 if __name__ == "__main__":
     # tokenizer.py OUT MERGES < scene stream: learns from the stream's questions and answers
     from data import records

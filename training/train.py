@@ -6,6 +6,7 @@ every 30 s goes to the log. Interrupted, it goes on from its checkpoint with `--
 import argparse
 import json
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -13,9 +14,10 @@ import torch
 
 import data
 import losses
+from grounding import FoundHead, Grounding, MiddleHead
 from model import Form, Model
 from muon import Optimiser
-from tokenizer import Tokenizer, word_ids
+from tokenizer import Tokenizer, naming, word_ids
 
 
 def arguments():
@@ -41,6 +43,8 @@ def arguments():
     a("--sliced", type=float, default=1.0, help="share of sliced pictures that is kept")
     a("--dense", type=float, default=0.3)
     a("--bags", type=float, default=0.2)
+    a("--looks", type=float, default=0.3)
+    a("--most", type=int, default=0, help="only pictures with at most so many different coloured shapes")
     a("--form", default="{}", help="JSON: sizes other than Form's")
     return p.parse_args()
 
@@ -58,7 +62,8 @@ class Trainer:
         self.model = Model(Form(**form))
         self.model.dense = losses.DenseHead(self.model.form.vision_width, self.labels)
         if o.stage == "joint":
-            self.model.bags = losses.BagHead(self.model.form.width, word_ids(self.tokenizer, self.labels))
+            self.model.bags = losses.BagHead(self.model.form.width, word_ids(self.tokenizer, self.labels), self.model.form.side_queries, len(self.labels["characters"]))
+            self.grounding = self.grounds()
         self.model.bfloat16()
         self.optimiser = Optimiser(self.model, o.muon_lr, o.adam_lr, vision=o.vision_lr)
         self.elapsed, self.next_seed, self.pictures = 0.0, o.seed, 0
@@ -70,9 +75,21 @@ class Trainer:
         packer = data.Packer(self.tokenizer) if o.stage == "joint" else None
         views = o.views if packer else 2 * o.views
         command = data.scene_command(o.loupe, self.next_seed, extra=o.scenes.split())
-        self.reader = data.Reader(command, self.labels, packer, target=views, sliced=o.sliced, seed=self.next_seed)
+        self.reader = data.Reader(command, self.labels, packer, target=views, sliced=o.sliced, most=o.most, seed=self.next_seed)
+        self.asked_to_stop = False  # by SIGTERM: saves first
         self.sums, self.log = {}, open(o.dir / "log.jsonl", "a", buffering=1)
         self.log.write(json.dumps({"arguments": {k: str(v) for k, v in vars(o).items()}, "form": json.loads(self.model.form.json())}) + "\n")
+
+    def grounds(self):
+        """What the attention loss knows of words."""
+        t, shapes = self.tokenizer, self.labels["classes"].index("glyph") - 1
+        first = len(self.labels["classes"]) + len(self.labels["colours"]) - 2
+        letters = {t.spell(c)[0]: first + i for i, c in enumerate(self.labels["characters"][1:])}
+        names = [t.encode(n)[0] for n in self.labels["classes"][1 : shapes + 1] + self.labels["colours"][1:]]
+        side = self.model.form.side_queries
+        self.model.middles = MiddleHead(self.model.form.width, shapes, len(self.labels["colours"]) - 1)
+        self.model.found = FoundHead(self.model.form.width, names, side)
+        return Grounding(naming(t, self.labels), letters, shapes, side**2)
 
     def load(self, path, whole):
         state = torch.load(path, weights_only=False)
@@ -104,17 +121,29 @@ class Trainer:
         for name, h, n in zip(("class", "colour", "character"), hits, of):
             self.add(name, h, n)
         self.add("dense", float(dense.detach()))
-        if "ids" not in batch:
+        if o.stage == "eye":
             return o.dense * dense
-        bags = m.bags(rows, m.embedding, torch.from_numpy(batch["bags"]))
+        bags, letters = m.bags(rows, m.embedding, torch.from_numpy(batch["bags"]), torch.from_numpy(batch["letters"]))
+        self.add("letters", float(letters.detach()))
+        bags = bags + 0.5 * letters
+        self.add("bags", float(bags.detach()))
+        if "ids" not in batch:
+            return o.dense * dense + o.bags * bags
         prefix = data.prefix_ids(self.tokenizer, batch["grid"], rows.shape[1])
-        logits, target, of = losses.answer_logits(m, rows, prefix, batch)
+        logits, target, of, looks = losses.answer_logits(m, rows, prefix, batch, self.grounding)
         each = torch.nn.functional.cross_entropy(logits, target, reduction="none")
         self.score(batch, each.detach(), logits.detach().argmax(-1) == target, of)
-        answers = each.mean()
-        self.add("bags", float(bags.detach()))
+        # A long answer weighs as the root of its length, or letters would drown words.
+        slot = of[:, 0] * 64 + of[:, 1]
+        weight = torch.bincount(slot)[slot] ** -0.5
+        answers = (each * weight).sum() / weight.sum()
+        overview = rows.view(len(batch["ids"]), -1, *rows.shape[1:])[:, -1]
+        middles = m.middles(overview, torch.from_numpy(batch["middles"]))
+        self.add("middles", float(middles.detach()))
         self.add("answers", float(answers.detach()))
-        return answers + o.dense * dense + o.bags * bags
+        for i, look in enumerate(looks):
+            self.add(f"look{i}", float(look.detach()))
+        return answers + o.dense * dense + o.bags * bags + o.looks * (sum(looks) + middles)
 
     def score(self, batch, each, right, of):
         """Running accuracy by kind: an answer is right when every token is, given the ones before (= greedy decoding is)."""
@@ -139,7 +168,8 @@ class Trainer:
     def run(self):
         start = time.time() - self.elapsed
         said = saved = time.time()
-        while self.elapsed < self.o.minutes * 60:
+        signal.signal(signal.SIGTERM, lambda *_: setattr(self, "asked_to_stop", True))
+        while self.elapsed < self.o.minutes * 60 and not self.asked_to_stop:
             batch = self.reader.next()
             self.loss(batch).backward()
             self.optimiser.step(self.scale())
