@@ -13,6 +13,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 WORD, PAIR, LETTER = 0, 1, 2  # layers
+TALLY = {2: 3.0, 3: 8.0}  # heads of PAIR that count, and how many things their look at the first token weighs
 MOST = 10  # things that are told apart when counting
 HEADS = {WORD: slice(0, 2), PAIR: slice(0, 2), LETTER: slice(0, 2)}
 
@@ -30,7 +31,7 @@ class Grounding:
         rows = np.array([i for i, p in enumerate(prefix) if p < 0])
         things = batch["things"].reshape(pictures, len(rows), *batch["things"].shape[2:]).astype(bool)
         bags = batch["bags"].reshape(pictures, len(rows), -1).astype(bool)
-        found, known, counts, pairs = {WORD: [], PAIR: [], LETTER: []}, [], [], []
+        found, known, counts, pairs, tally = {WORD: [], PAIR: [], LETTER: []}, [], [], [], []
         for b in range(pictures):
             ids, ans, seg, noun = batch["ids"][b], batch["ans"][b], batch["seg"][b], None
             for i in np.nonzero(ids)[0]:
@@ -51,7 +52,10 @@ class Grounding:
                     if noun is not None and noun[0] == this[0] and (versus := self.versus(noun, this)).any():
                         pairs.append((b, len(prefix) + i, versus))
                     noun = this
-                counts.append(min(self.holding(batch["middles"][b], shape, colour or before).sum(), MOST - 1))
+                middles = self.holding(batch["middles"][b], shape, colour or before).sum((1, 2))
+                counts.append(min(middles.sum(), MOST - 1))
+                if shape <= self.shapes:
+                    tally.append((b, len(prefix) + i, middles.astype(np.float32)))
                 known.append(np.concatenate([match.any((0, 2))[1 : self.shapes + 1], match.any((0, 1))[1:], match[-self.queries :].any((1, 2))]))
         out = {}
         for layer, items in found.items():
@@ -63,7 +67,8 @@ class Grounding:
         if not known:
             return out, None
         second = tuple(torch.from_numpy(np.array(x)) for x in zip(*pairs)) if pairs else None
-        return out, (torch.from_numpy(np.array(known)), torch.tensor(counts, dtype=torch.long), second)
+        tally = tuple(torch.from_numpy(np.array(x)) for x in zip(*tally)) if tally else None
+        return out, (torch.from_numpy(np.array(known)), torch.tensor(counts, dtype=torch.long), second, tally)
 
     def spot(self, batch, b, shape, colour):
         """Cells, mean row, mean column and number of the things of that shape and colour in the overview."""
@@ -85,6 +90,19 @@ class Grounding:
         colours = slice(colour, colour + 1) if colour else slice(None)
         kept[:, shapes, colours] = things[:, shapes, colours]
         return kept
+
+
+def tally_loss(qkv, allow, prefix, tally):
+    """Cross-entropy to attention that counts: m/(n + c) on an overview row with m middles of n in all, c/(n + c) on the first token.
+    Softmax can do that with scores of rows alone, and what it leaves at the first token tells n. tally: (pictures, places, middles)."""
+    picture, place, middles = tally
+    heads = list(TALLY)
+    q, k = qkv[0][:, heads], qkv[1][:, heads]
+    scores = (q @ k.transpose(2, 3))[picture, :, place].float() * q.shape[-1] ** -0.5
+    scores = scores.masked_fill(allow[picture, place][:, None] == 0, -1e9).log_softmax(-1)
+    rows = scores[:, :, prefix - middles.shape[1] : prefix]
+    n, c = middles.sum(1)[:, None], torch.tensor(list(TALLY.values()))
+    return -((rows * middles[:, None]).sum(2) + scores[:, :, 0] * c).div(n + c).mean()
 
 
 class FoundHead(nn.Module):

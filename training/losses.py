@@ -4,7 +4,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from grounding import HEADS, LETTER, PAIR, WORD, attention_loss
+from grounding import HEADS, LETTER, PAIR, WORD, attention_loss, tally_loss
 
 
 class DenseHead(nn.Module):
@@ -100,6 +100,8 @@ def answer_logits(model, rows, prefix, batch, grounding=None):
             def watcher(qkv, x):
                 if layer in targets:
                     looks.append(attention_loss(qkv, allow, targets[layer], HEADS[layer]))
+                if layer == PAIR and known is not None and known[3]:
+                    looks.append(tally_loss(qkv, allow, p, known[3]))
                 if layer == PAIR + 1 and known is not None:
                     looks.append(model.found(x[targets[PAIR][:2]], model.embedding, known[0]))
                 if layer == LETTER + 1 and known is not None:
