@@ -13,7 +13,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 WORD, PAIR, LETTER = 0, 1, 2  # layers
-TALLY = {2: 3.0, 3: 8.0}  # heads of PAIR that count, and how many things their look at the first token weighs
+TALLY = {2: 3.0, 3: 8.0}  # heads of PAIR and LETTER that count, and how many things their look at the first token weighs
 MOST = 10  # things that are told apart when counting
 HEADS = {WORD: slice(0, 2), PAIR: slice(0, 2), LETTER: slice(0, 2)}
 

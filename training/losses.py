@@ -100,12 +100,12 @@ def answer_logits(model, rows, prefix, batch, grounding=None):
             def watcher(qkv, x):
                 if layer in targets:
                     looks.append(attention_loss(qkv, allow, targets[layer], HEADS[layer]))
-                if layer == PAIR and known is not None and known[3]:
-                    looks.append(tally_loss(qkv, allow, p, known[3]))
+                if layer in (PAIR, LETTER) and known is not None and known[3]:
+                    looks.append(2 * tally_loss(qkv, allow, p, known[3]))
                 if layer == PAIR + 1 and known is not None:
                     looks.append(model.found(x[targets[PAIR][:2]], model.embedding, known[0]))
                 if layer == LETTER + 1 and known is not None:
-                    looks.append(model.found.count_loss(x[targets[PAIR][:2]], known[1]))
+                    looks.append(1.5 * model.found.count_loss(x[targets[PAIR][:2]], known[1]))
                     if known[2]:
                         looks.append(2 * model.found.versus_loss(x[known[2][:2]], known[2][2]))
 

@@ -34,16 +34,16 @@ def arguments():
     a("--resume", action="store_true", help="go on from DIR's own checkpoint: optimiser, clock, seeds")
     a("--threads", type=int, default=1)
     a("--seed", type=int, default=1, help="first scene seed and seed of the weights")
-    a("--muon-lr", type=float, default=0.012)
+    a("--muon-lr", type=float, default=0.01)
     a("--adam-lr", type=float, default=2e-3)
     a("--vision-lr", type=float, default=1.0, help="factor on the ViT's matrices")
     a("--warm", type=float, default=0.5, help="minutes")
     a("--fall", type=float, default=0.3, help="part of the time over which the learning rate falls to 0")
     a("--views", type=int, default=26, help="views of a batch")
     a("--sliced", type=float, default=1.0, help="share of sliced pictures that is kept")
-    a("--dense", type=float, default=0.3)
-    a("--bags", type=float, default=0.2)
-    a("--looks", type=float, default=0.3)
+    a("--dense", type=float, default=1.0, help="weight of the labels of cells")
+    a("--bags", type=float, default=1.0, help="weight of what rows hold")
+    a("--looks", type=float, default=0.5, help="weight of where the decoder looks and what it finds")
     a("--most", type=int, default=0, help="only pictures with at most so many different coloured shapes")
     a("--form", default="{}", help="JSON: sizes other than Form's")
     return p.parse_args()
@@ -143,7 +143,7 @@ class Trainer:
         self.add("answers", float(answers.detach()))
         for i, look in enumerate(looks):
             self.add(f"look{i}", float(look.detach()))
-        return answers + o.dense * dense + o.bags * bags + o.looks * (sum(looks) + middles)
+        return answers + o.dense * dense + o.bags * bags + o.looks * (sum(looks) + 2 * middles)
 
     def score(self, batch, each, right, of):
         """Running accuracy by kind: an answer is right when every token is, given the ones before (= greedy decoding is)."""
