@@ -96,12 +96,12 @@ def small(name, case):
 
 def main(folder):
     torch.set_num_threads(1)
-    torch.manual_seed(7)
     everything = Tokenizer.load(Path(__file__).with_name("tokenizer.json"))
     description = {"tokens": everything.tokens[:296] + everything.tokens[-3:], "merges": everything.merges[:40]}
     tokenizer = Tokenizer(description)
     form = Form(**FORM, vocab=len(tokenizer))
     model = Model(form)
+    torch.manual_seed(7)
     scramble(model)
     weights = {k: v.detach() for k, v in model.named_parameters()}
     for flavour in MATRICES:
