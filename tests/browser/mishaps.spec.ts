@@ -87,6 +87,12 @@ test("a model that is not there is said to be missing", async ({ page }) => {
   await expect(desk.modelError).toContainText("nowhere.gguf");
 });
 
+test("an engine that cannot be fetched is said to be unable to start", async ({ page }) => {
+  await page.route("**/*.wasm", (route) => route.abort());
+  const desk = await Desk.visit(page);
+  await oneSentence(desk.modelError);
+});
+
 test("a trap in the engine is said, survived, and the same picture is answered", async ({ page }) => {
   const desk = await Desk.open(page);
   await desk.see(sample("shapes"));
