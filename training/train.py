@@ -45,6 +45,7 @@ def arguments():
     a("--bags", type=float, default=1.0, help="weight of what rows hold")
     a("--looks", type=float, default=0.5, help="weight of where the decoder looks and what it finds")
     a("--most", type=int, default=0, help="only pictures with at most so many different coloured shapes")
+    a("--known", type=float, default=1.0, help="share kept of the questions that are learned first")
     a("--form", default="{}", help="JSON: sizes other than Form's")
     return p.parse_args()
 
@@ -72,7 +73,7 @@ class Trainer:
             self.load(self.checkpoint, True)
         elif o.init:
             self.load(o.init, False)
-        packer = data.Packer(self.tokenizer) if o.stage == "joint" else None
+        packer = data.Packer(self.tokenizer, known=o.known) if o.stage == "joint" else None
         views = o.views if packer else 2 * o.views
         command = data.scene_command(o.loupe, self.next_seed, extra=o.scenes.split())
         self.reader = data.Reader(command, self.labels, packer, target=views, sliced=o.sliced, most=o.most, seed=self.next_seed)
