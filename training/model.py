@@ -1,4 +1,4 @@
-"""The built-in model: an ViT whose position table is interpolated to every view, a resampler, a Llama-type decoder.
+"""The built-in model: a ViT whose position table is interpolated to every view, a resampler, a Llama-type decoder.
 
 Its form is that of the two GGUF files which `export.py` writes; every number is in `Form`."""
 
