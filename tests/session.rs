@@ -206,7 +206,7 @@ fn a_seed_gives_the_same_answer_again() {
     let ask = |seed: u32| {
         let mut s = session();
         s.see(1, picture(50, 40, 1));
-        s.ask(1, "x", AskOptions { max_tokens: 24, temperature: 1.5, seed, ..AskOptions::default() });
+        s.ask(1, "x", AskOptions { max_tokens: 24, temperature: 20.0, seed, ..AskOptions::default() });
         answer(&drain(&mut s), 1).text
     };
     assert_eq!(ask(5), ask(5));
