@@ -216,6 +216,11 @@ fn vision_config(h: &Header, decoder_width: usize) -> Result<(VisionConfig, Conn
         mean: channels(h, "clip.vision.image_mean")?,
         std: channels(h, "clip.vision.image_std")?,
     };
+    if !flag("loupe.resampler.query_positions") {
+        return Err(Error::model(
+            "The resampler's queries have no positions; this version of Loupe runs resamplers whose queries have them.",
+        ));
+    }
     let queries = h.size("clip.minicpmv_query_num")?;
     if queries.isqrt().pow(2) != queries {
         return Err(Error::model(format!(
