@@ -1,5 +1,6 @@
 //! What runs a plan. `reference` is the meaning of every operation; faster executors must agree with it.
 
+pub mod cpu;
 mod reference;
 
 pub use reference::Reference;

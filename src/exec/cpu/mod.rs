@@ -1,0 +1,3 @@
+//! Our own kernels on the processor's cores.
+
+pub mod pool;
