@@ -1,0 +1,194 @@
+//! Activations as 8-bit integers: 32 neighbours share a scale, as in GGML's Q8_0, so that nothing is lost that a
+//! published file's own runtime would keep.
+//!
+//! A matrix–vector product reads them in order ([`Row`]); a matrix product reads four tokens at once, interleaved by
+//! the four (or, as pairs, two) numbers that one lane of a dot product takes ([`Tiles`]).
+
+use super::simd::{Dot, Kernel, Simd};
+
+/// Numbers that share a scale.
+pub const GROUP: usize = 32;
+/// Tokens in a tile.
+pub const TOKENS: usize = 4;
+
+/// One token: `[k]` numbers, k a multiple of [`GROUP`].
+#[derive(Default)]
+pub struct Row {
+    /// `[k]` of [`Dot::bytes`] each, signed.
+    pub codes: Vec<u8>,
+    /// `[k/32]`.
+    pub scales: Vec<f32>,
+    /// `[k/16]`: minus the sum of each sixteen codes.
+    pub minus_sums: Vec<i32>,
+}
+
+/// Tokens by fours: `[⌈m/4⌉, k/32]` groups.
+#[derive(Default)]
+pub struct Tiles {
+    /// Each group `[8, 4, 4]` bytes or `[16, 4, 2]` pairs: what one lane takes, of four tokens. Bytes are 128 more than
+    /// the number where the dot product reads them without a sign.
+    pub codes: Vec<u8>,
+    /// Each group `[4]`.
+    pub scales: Vec<f32>,
+    /// Each group `[4]`: the sum of its numbers (scale times codes), for formats that take a minimum off each weight.
+    pub sums: Vec<f32>,
+}
+
+impl Row {
+    /// Makes room for k numbers; more is never given back.
+    pub fn reserve(&mut self, k: usize, dot: Dot) {
+        grow(&mut self.codes, k * dot.bytes());
+        grow(&mut self.scales, k / GROUP);
+        grow(&mut self.minus_sums, k / 16);
+    }
+}
+
+impl Tiles {
+    /// Makes room for m tokens of k numbers; more is never given back.
+    pub fn reserve(&mut self, m: usize, k: usize, dot: Dot) {
+        let tokens = m.next_multiple_of(TOKENS);
+        grow(&mut self.codes, tokens * k * dot.bytes());
+        grow(&mut self.scales, tokens * k / GROUP);
+        grow(&mut self.sums, tokens * k / GROUP);
+    }
+}
+
+fn grow<T: Clone + Default>(v: &mut Vec<T>, len: usize) {
+    if v.len() < len {
+        v.resize(len, T::default());
+    }
+}
+
+/// Quantises one token into a [`Row`] with room for it.
+pub struct QuantiseRow<'a> {
+    pub x: &'a [f32],
+    pub to: &'a mut Row,
+}
+
+impl Kernel for QuantiseRow<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let Self { x, to } = self;
+        for (at, group) in x.chunks_exact(GROUP).enumerate() {
+            unsafe {
+                let (scale, codes) = quantise::<S>(group.as_ptr());
+                to.scales[at] = scale;
+                for (half, code) in codes.into_iter().enumerate() {
+                    to.minus_sums[2 * at + half] = -S::sum_i32(total::<S>(code));
+                    let place = to.codes.as_mut_ptr().add((at * GROUP + 16 * half) * S::DOT.bytes());
+                    match S::DOT {
+                        Dot::Pairs => {
+                            S::store(place, S::widen_low(code));
+                            S::store(place.add(16), S::widen_high(code));
+                        }
+                        Dot::Signed | Dot::Unsigned => S::store(place, code),
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Quantises one tile: up to four tokens `[≤ 4, k]` at `x`, into their place in [`Tiles`].
+pub struct QuantiseTile<'a> {
+    pub x: &'a [f32],
+    pub k: usize,
+    /// `[k/32, 128 · bytes]`
+    pub codes: *mut u8,
+    /// `[k/32, 4]`
+    pub scales: *mut f32,
+    /// `[k/32, 4]`
+    pub sums: *mut f32,
+}
+
+impl Kernel for QuantiseTile<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let Self { x, k, codes, scales, sums } = self;
+        let tokens = x.len() / k;
+        for at in 0..k / GROUP {
+            unsafe {
+                let mut low = [S::zero(); TOKENS];
+                let mut high = [S::zero(); TOKENS];
+                for token in 0..TOKENS {
+                    let (mut scale, mut sum) = (0.0, 0.0);
+                    if token < tokens {
+                        let p = x.as_ptr().add(token * k + at * GROUP);
+                        (scale, [low[token], high[token]]) = quantise::<S>(p);
+                        let codes = S::add_i32(total::<S>(low[token]), total::<S>(high[token]));
+                        sum = scale * S::sum_i32(codes) as f32;
+                    }
+                    scales.add(at * TOKENS + token).write(scale);
+                    sums.add(at * TOKENS + token).write(sum);
+                }
+                let mut place = codes.add(at * GROUP * TOKENS * S::DOT.bytes());
+                for mut half in [low, high] {
+                    if S::DOT == Dot::Pairs {
+                        let mut wide = [S::zero(); 4];
+                        for (wide, &v) in wide.iter_mut().zip(&half) {
+                            *wide = S::widen_low(v);
+                        }
+                        place = store4::<S>(place, S::transpose(wide));
+                        for (wide, &v) in wide.iter_mut().zip(&half) {
+                            *wide = S::widen_high(v);
+                        }
+                        place = store4::<S>(place, S::transpose(wide));
+                        continue;
+                    }
+                    if S::DOT == Dot::Unsigned {
+                        for v in &mut half {
+                            *v = S::xor(*v, S::splat_i8(-128));
+                        }
+                    }
+                    place = store4::<S>(place, S::transpose(half));
+                }
+            }
+        }
+    }
+}
+
+/// The sixteen bytes' sum, in parts.
+#[inline(always)]
+unsafe fn total<S: Simd>(codes: S::V) -> S::V {
+    unsafe {
+        let (low, high) = (S::widen_low(codes), S::widen_high(codes));
+        let low = S::add_i32(S::widen_i16_low(low), S::widen_i16_high(low));
+        S::add_i32(low, S::add_i32(S::widen_i16_low(high), S::widen_i16_high(high)))
+    }
+}
+
+#[inline(always)]
+unsafe fn store4<S: Simd>(mut place: *mut u8, vectors: [S::V; 4]) -> *mut u8 {
+    for v in vectors {
+        unsafe {
+            S::store(place, v);
+            place = place.add(16);
+        }
+    }
+    place
+}
+
+/// 32 numbers as codes −127…127 and their scale.
+#[inline(always)]
+unsafe fn quantise<S: Simd>(p: *const f32) -> (f32, [S::V; 2]) {
+    unsafe {
+        let mut x = [S::zero(); 8];
+        let mut most = S::zero();
+        for (i, x) in x.iter_mut().enumerate() {
+            *x = S::load(p.add(4 * i));
+            most = S::max(most, S::abs(*x));
+        }
+        let most = S::largest(most);
+        // Below this the inverse would overflow; such numbers are nothing beside any others.
+        let inverse = S::splat(if most < 1e-30 { 0.0 } else { 127.0 / most });
+        for x in &mut x {
+            *x = S::round_i32(S::mul(*x, inverse));
+        }
+        let [a, b, c, d, e, f, g, h] = x;
+        (most / 127.0, [S::narrow([a, b, c, d]), S::narrow([e, f, g, h])])
+    }
+}
