@@ -4,10 +4,13 @@
 //! is done with them is the same for all: [`gemv`](super::gemv) and [`gemm`](super::gemm).
 
 mod q8_0;
+mod scalar;
 
 pub use q8_0::Q8_0;
+pub use scalar::dequantise;
 
 use super::{quantise::Row, simd::Simd};
+use crate::gguf::GgmlType;
 
 /// A format of quantised weights.
 ///
@@ -32,6 +35,23 @@ pub trait Blocks: 'static {
 
     /// The products of one token and four rows of weights, `stride` bytes apart: lane i is row i's.
     unsafe fn dot4<S: Simd>(rows: *const u8, stride: usize, x: &Row, blocks: usize) -> S::V;
+}
+
+/// What is done with a format that is known only when a file is read.
+pub trait Visitor {
+    /// What it gives.
+    type Output;
+
+    /// Does it.
+    fn visit<B: Blocks>(self) -> Self::Output;
+}
+
+/// Visits the format of a type; `None` when it has no kernels here.
+pub fn with<V: Visitor>(ggml_type: GgmlType, visitor: V) -> Option<V::Output> {
+    Some(match ggml_type {
+        GgmlType::Q8_0 => visitor.visit::<Q8_0>(),
+        _ => return None,
+    })
 }
 
 /// What a block of 32 with one scale has to say: its f16 scale lies at its start.
