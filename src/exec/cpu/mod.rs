@@ -5,10 +5,12 @@
     reason = "a kernel says what its arguments are in one sentence; that they must lie where it says goes for all of them"
 )]
 
+pub mod activate;
 pub mod blocks;
 pub mod gemm;
 pub mod gemv;
 pub mod isa;
+pub mod math;
 pub mod pool;
 pub mod quantise;
 pub mod simd;
