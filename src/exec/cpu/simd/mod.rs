@@ -138,6 +138,8 @@ pub trait Simd: Copy + 'static {
     unsafe fn widen_i16_high(a: Self::V) -> Self::V;
     /// Four f16, lanes' low 16 bits with zeros above, as f32; denormals too.
     unsafe fn half_to_f32(a: Self::V) -> Self::V;
+    /// Four f16 at p (8 bytes) as f32.
+    unsafe fn load_halves(p: *const u16) -> Self::V;
     /// Four f32 to f16, nearest and even among equals, in the low 8 bytes.
     unsafe fn f32_to_half(a: Self::V) -> Self::V;
 

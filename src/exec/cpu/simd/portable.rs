@@ -231,6 +231,11 @@ impl Simd for Portable {
         Bits { f32s: std::array::from_fn(|i| f16::from_bits(unsafe { a.u32s[i] } as u16).to_f32()) }
     }
     #[inline(always)]
+    unsafe fn load_halves(p: *const u16) -> Bits {
+        let halves = unsafe { p.cast::<[u16; 4]>().read_unaligned() };
+        Bits { f32s: std::array::from_fn(|i| f16::from_bits(halves[i]).to_f32()) }
+    }
+    #[inline(always)]
     unsafe fn f32_to_half(a: Bits) -> Bits {
         let half = |i: usize| f16::from_f32(unsafe { a.f32s[i % 4] }).to_bits() as i16;
         Bits { i16s: std::array::from_fn(half) }

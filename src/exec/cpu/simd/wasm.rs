@@ -235,6 +235,10 @@ impl<const DOT: u8> Simd for Wasm<DOT> {
         v128_or(sign, v128_bitselect(denormal, normal, small))
     }
     #[inline(always)]
+    unsafe fn load_halves(p: *const u16) -> v128 {
+        unsafe { Self::half_to_f32(u32x4_load_extend_u16x4(p)) }
+    }
+    #[inline(always)]
     unsafe fn f32_to_half(a: v128) -> v128 {
         let sign = v128_and(u32x4_shr(a, 16), i32x4_splat(0x8000));
         let magnitude = v128_and(a, i32x4_splat(0x7fff_ffff));
