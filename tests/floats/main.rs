@@ -2,6 +2,7 @@
 //! derived where it is given.
 
 mod activate;
+mod products;
 mod rows;
 
 use loupe::exec::cpu::isa::Isa;
@@ -28,7 +29,7 @@ pub fn close(name: &str, isa: Isa, got: &[f32], want: &[(f64, f64)]) {
     for (at, (&got, &(want, bound))) in got.iter().zip(want).enumerate() {
         let off = if f64::from(got) == want { 0.0 } else { (f64::from(got) - want).abs() / bound };
         // A NaN is worse than anything.
-        if !(off <= worst.0) {
+        if off.is_nan() || off > worst.0 {
             worst = (off, at);
         }
     }

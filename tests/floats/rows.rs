@@ -153,10 +153,10 @@ fn halves_are_the_nearest_and_come_back() {
 fn a_cache_grows_and_is_cut_back() {
     let cols = 5;
     for isa in Isa::available() {
-        let (mut cache, mut held) = (HalfCache::new(cols), Vec::new());
+        let (mut cache, mut held) = (HalfCache::default(), Vec::new());
         for (position, rows) in [(0, 3), (3, 2), (2, 1), (3, 600), (603, 1), (0, 2)] {
             let x = noise(position as u64 + 50, rows * cols);
-            cache.store(isa, position, &x);
+            cache.store(isa, position, cols, &x);
             held.truncate(position * cols);
             held.extend(x.iter().map(|&v| f16::from_f32(v).to_bits()));
             assert_eq!(cache.rows(), held, "{}", isa.name());

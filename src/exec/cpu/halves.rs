@@ -67,24 +67,20 @@ pub unsafe fn from_halves<S: Simd>(x: *const u16, y: *mut f32, len: usize) {
 const STEP: usize = 256;
 
 /// The keys or the values of one layer, kept from call to call.
+#[derive(Default)]
 pub struct HalfCache {
     rows: Vec<u16>,
-    cols: usize,
 }
 
 impl HalfCache {
-    /// An empty cache of rows of `cols`.
-    pub fn new(cols: usize) -> Self {
-        Self { rows: vec![], cols }
-    }
-
-    /// Writes the rows of x at `position`; rows from there on are given up, and there must be as many before it. Room
-    /// is made for some hundred rows at a time and never given back, so that hardly a token allocates.
-    pub fn store(&mut self, isa: Isa, position: usize, x: &[f32]) {
-        let (from, to) = (position * self.cols, position * self.cols + x.len());
+    /// Writes the rows of x (`[rows, cols]`, cols always the same) at `position`; rows from there on are given up, and
+    /// there must be as many before it. Room is made for some hundred rows at a time and never given back, so that
+    /// hardly a token allocates.
+    pub fn store(&mut self, isa: Isa, position: usize, cols: usize, x: &[f32]) {
+        let (from, to) = (position * cols, position * cols + x.len());
         assert!(from <= self.rows.len(), "a cache is written row after row");
         if to > self.rows.capacity() {
-            let room = to.next_multiple_of(STEP * self.cols);
+            let room = to.next_multiple_of(STEP * cols);
             self.rows.reserve_exact(room - self.rows.len());
         }
         self.rows.resize(to, 0);

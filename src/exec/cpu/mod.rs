@@ -16,5 +16,6 @@ pub mod norm;
 pub mod pool;
 pub mod quantise;
 pub mod rope;
+pub mod sgemm;
 pub mod simd;
 pub mod topk;
