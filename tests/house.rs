@@ -24,8 +24,8 @@ const MODULES: [(&str, &[&str]); 12] = [
     ("exec", &["error", "gguf", "graph"]),
     ("session", &["error", "protocol", "gguf", "graph", "image", "text", "model", "exec"]),
     ("probe", &["error", "protocol", "image", "session"]),
-    ("wasm", &["error", "protocol", "gguf", "session"]),
-    ("cli", &["error", "protocol", "gguf", "image", "session", "probe"]),
+    ("wasm", &["error", "protocol", "gguf", "exec", "session"]),
+    ("cli", &["error", "protocol", "gguf", "graph", "image", "exec", "session", "probe"]),
 ];
 
 /// Each library that has a home, and its homes: paths below `src/`, files or folders.

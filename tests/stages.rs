@@ -6,6 +6,10 @@ use std::{collections::HashMap, fs::File as Open, path::PathBuf};
 
 use candle_core::{Device, Tensor, safetensors};
 use loupe::{
+    exec::{
+        AnyExecutor, Cpu, Reference,
+        cpu::{isa::Isa, pool::Pool},
+    },
     gguf::File,
     graph::Trace,
     image::{Rgb, patches::patch_rows, views::views},
@@ -23,9 +27,10 @@ fn fixture(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/stages").join(name)
 }
 
-fn open(flavour: &str) -> Model {
+fn open(flavour: &str, executor: AnyExecutor) -> Model {
     let read = |name: String| File::read(Open::open(fixture(&name)).unwrap()).unwrap();
-    Model::open(read(format!("micro-{flavour}.gguf")), read(format!("mmproj-micro-{flavour}.gguf"))).unwrap()
+    let [text, vision] = ["micro", "mmproj-micro"].map(|name| read(format!("{name}-{flavour}.gguf")));
+    Model::open(text, vision, executor).unwrap()
 }
 
 /// What PyTorch computed for one picture and conversation.
@@ -64,7 +69,7 @@ impl Case {
 
     /// Compares with what PyTorch has, if it kept this stage; gives whether it did.
     #[track_caller]
-    fn check(&self, stage: &str, got: &[f32]) -> bool {
+    fn check(&self, stage: &str, got: &[f32], bound: f32) -> bool {
         let Some(want) = self.floats(stage) else { return false };
         assert_eq!(got.len(), want.len(), "{} {stage}: elements", self.name);
         let scale = want.iter().fold(0f32, |m, v| m.max(v.abs()));
@@ -75,8 +80,8 @@ impl Case {
             .enumerate()
             .fold((0, 0f32), |m, (i, d)| if d > m.1 { (i, d) } else { m });
         assert!(
-            worst <= BOUND * scale,
-            "{} {stage}: element {at} is {}, PyTorch has {}; off by {} of the largest, allowed {BOUND}",
+            worst <= bound * scale,
+            "{} {stage}: element {at} is {}, PyTorch has {}; off by {} of the largest, allowed {bound}",
             self.name,
             got[at],
             want[at],
@@ -89,6 +94,13 @@ impl Case {
 /// Both sides round each product and sum to f32. Over a dot product of n terms, errors of random sign grow as √n·2⁻²⁴; the
 /// longest has 588 terms, a value passes through at most about 20 such sums in a row, and each side errs on its own.
 const BOUND: f32 = 2.0 * 20.0 * 24.3 * 5.96e-8;
+
+/// The cpu executor keeps keys and values as halves (an error of 2⁻¹² of each, in three layers), and multiplies quantised weights
+/// by activations that it rounds to one of 255 steps a group: each element errs by 1/254 of the group's largest at most,
+/// 1/254/√3 in the mean, so a sum of products by about 0.23 % of its largest for each element at its group's largest, and some
+/// 20 layers in a row by √20 times as much. Outliers among thousands of elements are three times the mean.
+const HALVES: f32 = 3.0 * 3.0 / 4096.0;
+const EIGHT_BITS: f32 = 3.0 * 0.0023 * 4.5;
 
 /// The prompt of a case as the session would build it, −1 for a row of a picture.
 fn prompt_ids(model: &Model, case: &Case, shape: PictureShape) -> Vec<i32> {
@@ -105,8 +117,9 @@ fn prompt_ids(model: &Model, case: &Case, shape: PictureShape) -> Vec<i32> {
     items.iter().map(|item| if let Item::Token(id) = item { *id as i32 } else { -1 }).collect()
 }
 
-fn run(case: &Case, flavour: &str) -> usize {
-    let mut model = open(flavour);
+fn run(case: &Case, flavour: &str, executor: AnyExecutor, bound: f32) -> usize {
+    let exact = bound <= BOUND;
+    let mut model = open(flavour, executor);
     let mut checked = 0;
     let picture = case.picture("picture");
     let layout = model.slicing.layout(picture.width, picture.height).unwrap();
@@ -119,14 +132,14 @@ fn run(case: &Case, flavour: &str) -> usize {
         let mut trace = Trace::with_values();
         rows.extend(pollster::block_on(model.encode(&patches, grid, Some(&mut trace))).unwrap());
         let stage = |name: &str| format!("{flavour}/view.{k}.{name}");
-        checked += usize::from(case.check(&stage("patches"), &patches));
-        checked += usize::from(case.check(&stage("positions"), trace.values("positions").unwrap()));
+        checked += usize::from(case.check(&stage("patches"), &patches, bound));
+        checked += usize::from(case.check(&stage("positions"), trace.values("positions").unwrap(), bound));
         for layer in 0..model.config.vision.layers {
             let got = trace.values(&format!("v.blk.{layer}")).unwrap();
-            checked += usize::from(case.check(&stage(&format!("vision.{layer}")), got));
+            checked += usize::from(case.check(&stage(&format!("vision.{layer}")), got, bound));
         }
-        checked += usize::from(case.check(&stage("post_ln"), trace.values("v.post_ln").unwrap()));
-        checked += usize::from(case.check(&stage("resampled"), trace.values("resampler").unwrap()));
+        checked += usize::from(case.check(&stage("post_ln"), trace.values("v.post_ln").unwrap(), bound));
+        checked += usize::from(case.check(&stage("resampled"), trace.values("resampler").unwrap(), bound));
     }
 
     let (columns, slices) = layout.grid.map_or((0, 0), |g| (g.columns, g.rows));
@@ -157,7 +170,7 @@ fn run(case: &Case, flavour: &str) -> usize {
         logits.extend(&last);
         (start, seen) = (end, seen + pictures);
     }
-    checked += usize::from(case.check(&format!("{flavour}/prompt.logits"), &logits));
+    checked += usize::from(case.check(&format!("{flavour}/prompt.logits"), &logits, bound));
 
     let mut answer = Vec::new();
     for _ in 0..8 {
@@ -165,7 +178,10 @@ fn run(case: &Case, flavour: &str) -> usize {
         answer.push(best as i32);
         last = pollster::block_on(model.decode(best as u32, ids.len() + answer.len() - 1)).unwrap();
     }
-    assert_eq!(answer, case.ids(&format!("{flavour}/answer.ids")), "{} {flavour}: greedy answer", case.name);
+    // Between tokens of random weights there is little to choose: only f32 can be held to the very same.
+    if exact {
+        assert_eq!(answer, case.ids(&format!("{flavour}/answer.ids")), "{} {flavour}: greedy answer", case.name);
+    }
     checked
 }
 
@@ -174,12 +190,30 @@ fn every_stage_equals_pytorch() {
     for name in CASES {
         let case = Case::load(name);
         for flavour in FLAVOURS {
-            let checked = run(&case, flavour);
-            // In f32: positions, two layers, the norm and the resampler of each view, and the logits.
-            let views =
-                case.tensors.keys().filter(|k| k.strip_prefix("view.").is_some_and(|k| !k.contains('.'))).count();
-            let least = if flavour == "f32" { 5 * views + 1 } else { views + 1 };
-            assert!(checked >= least, "{name} {flavour}: only {checked} stages were compared");
+            let checked = run(&case, flavour, AnyExecutor::Reference(Reference::default()), BOUND);
+            assert_complete(&case, flavour, checked);
         }
     }
+}
+
+#[test]
+fn every_stage_on_the_processor_is_near_pytorch() {
+    for isa in Isa::available() {
+        for name in CASES {
+            let case = Case::load(name);
+            for flavour in FLAVOURS {
+                let bound = HALVES + if flavour.starts_with('q') { EIGHT_BITS } else { 0.0 };
+                let cpu = AnyExecutor::Cpu(Box::new(Cpu::with(isa, Pool::new(2))));
+                assert_complete(&case, flavour, run(&case, flavour, cpu, bound));
+            }
+        }
+    }
+}
+
+#[track_caller]
+fn assert_complete(case: &Case, flavour: &str, checked: usize) {
+    // In f32: positions, two layers, the norm and the resampler of each view, and the logits.
+    let views = case.tensors.keys().filter(|k| k.strip_prefix("view.").is_some_and(|k| !k.contains('.'))).count();
+    let least = if flavour == "f32" { 5 * views + 1 } else { views + 1 };
+    assert!(checked >= least, "{} {flavour}: only {checked} stages were compared", case.name);
 }

@@ -13,7 +13,7 @@ use loupe::{
 };
 use serde::Serialize;
 
-use super::model;
+use super::{model, trace};
 
 /// Arguments of `loupe ask`.
 #[derive(clap::Args)]
@@ -24,6 +24,11 @@ pub struct Args {
     /// A directory with a GGUF pair, or its two files (`--model A,B`); the built-in model when left out.
     #[arg(long, value_delimiter = ',', value_name = "DIR|FILES")]
     model: Vec<PathBuf>,
+    #[command(flatten)]
+    executor: model::ExecutorArgs,
+    /// Print to standard error how long each node of the network took, and what computed it.
+    #[arg(long)]
+    trace: bool,
     /// Print the answer with slices, token counts, milliseconds of each stage, seed and model hash as JSON.
     #[arg(long)]
     json: bool,
@@ -74,7 +79,10 @@ pub fn run(args: &Args) -> Result<()> {
     let Some((question, pictures)) = args.pictures_and_question.split_last() else {
         return Err(Error::usage("Give a picture and a question."));
     };
-    let mut session = model::open(&args.model)?;
+    let mut session = model::open(&args.model, &args.executor)?;
+    if args.trace {
+        session.profile();
+    }
     for (at, file) in pictures.iter().enumerate() {
         let unreadable =
             |e| Error::picture(format!("The picture {file} could not be opened; check the path.")).because(e);
@@ -82,6 +90,9 @@ pub fn run(args: &Args) -> Result<()> {
     }
     session.ask(1, question, options(args));
     let report = pollster::block_on(drive(&mut session, pictures, !args.json))?;
+    if let Some(profile) = session.profiled() {
+        eprint!("{}\n{}", session.executor(), trace::table(profile));
+    }
     if args.json {
         let text = serde_json::to_string_pretty(&report)
             .map_err(|e| Error::internal("The report could not be written; report this.").because(e))?;

@@ -22,6 +22,8 @@ pub struct Args {
     /// A directory with a GGUF pair, or its two files (`--model A,B`); the built-in model when left out.
     #[arg(long, value_delimiter = ',', value_name = "DIR|FILES")]
     model: Vec<PathBuf>,
+    #[command(flatten)]
+    executor: model::ExecutorArgs,
     /// Scenes to ask about.
     #[arg(long, default_value_t = 2000)]
     scenes: u64,
@@ -41,7 +43,7 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<()> {
-    let mut session = model::open(&args.model)?;
+    let mut session = model::open(&args.model, &args.executor)?;
     let kit = Kit::new()?;
     let mut exam = Exam::new(&kit, args.seed_from, args.scenes, args.controls_every)?;
     let start = Instant::now();

@@ -5,3 +5,4 @@ pub mod ask;
 pub mod exam;
 pub mod model;
 pub mod slices;
+mod trace;

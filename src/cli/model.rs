@@ -8,12 +8,45 @@ use std::{
 
 use loupe::{
     error::{Error, Result},
+    exec::AnyExecutor,
     gguf,
     session::Session,
 };
 
+/// What the network is to run on.
+#[derive(clap::Args, Default)]
+pub struct ExecutorArgs {
+    /// What the network runs on.
+    #[arg(long, value_enum, default_value_t)]
+    executor: Kind,
+    /// Threads; as many as there are cores, up to eight, when left out.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+}
+
+#[derive(Clone, Copy, Default, clap::ValueEnum)]
+enum Kind {
+    /// The processor's vector instructions.
+    #[default]
+    Cpu,
+    /// Plain f32 on candle: slow, for comparison.
+    #[cfg(feature = "reference")]
+    Reference,
+}
+
+impl ExecutorArgs {
+    fn executor(&self) -> AnyExecutor {
+        match (self.executor, self.threads) {
+            (Kind::Cpu, None) => AnyExecutor::default(),
+            (Kind::Cpu, Some(threads)) => AnyExecutor::cpu(threads.into()),
+            #[cfg(feature = "reference")]
+            (Kind::Reference, _) => AnyExecutor::Reference(Default::default()),
+        }
+    }
+}
+
 /// Opens the model of `--model`: a directory that holds a pair, the two files of one, or the built-in model.
-pub fn open(paths: &[PathBuf]) -> Result<Session> {
+pub fn open(paths: &[PathBuf], executor: &ExecutorArgs) -> Result<Session> {
     let [a, b] = match paths {
         [] => pair_in(&built_in()?)?,
         [one] if one.is_dir() => pair_in(one)?,
@@ -24,7 +57,7 @@ pub fn open(paths: &[PathBuf]) -> Result<Session> {
             ));
         }
     };
-    Session::open(read(&a)?, read(&b)?)
+    Session::open_on(read(&a)?, read(&b)?, executor.executor())
 }
 
 fn read(path: &Path) -> Result<gguf::File> {

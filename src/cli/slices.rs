@@ -32,7 +32,7 @@ pub fn run(args: &Args) -> Result<()> {
     let picture = decode::decode(&fs::read(&args.picture).map_err(unreadable)?)?;
     let slicing = match &args.preset {
         Some(name) => Slicing::preset(name).map_err(|e| Error::usage(e.to_string()))?,
-        None => *model::open(&args.model)?.slicing(),
+        None => *model::open(&args.model, &Default::default())?.slicing(),
     };
     let layout = slicing.layout(picture.width, picture.height)?;
     let out = args.out.clone().unwrap_or_else(|| {

@@ -1,8 +1,13 @@
 //! What runs a plan. `reference` is the meaning of every operation; faster executors must agree with it.
 
+mod any;
 pub mod cpu;
+#[cfg(feature = "reference")]
 mod reference;
 
+pub use any::AnyExecutor;
+pub use cpu::Cpu;
+#[cfg(feature = "reference")]
 pub use reference::Reference;
 
 use crate::{

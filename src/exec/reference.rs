@@ -168,7 +168,13 @@ fn entry(node: &Node, value: &Matrix, start: Instant, keep: bool) -> Result<Entr
     let shape = value.dims2().map(|(rows, cols)| [rows, cols]);
     let values = keep.then(|| to_vec(value)).transpose();
     let failed = |e| Error::internal("A step could not be traced; report this.").because(e);
-    Ok(Entry { name: node.name.clone(), shape: shape.map_err(failed)?, ms, values: values.map_err(failed)? })
+    Ok(Entry {
+        name: node.name.clone(),
+        how: "candle",
+        shape: shape.map_err(failed)?,
+        ms,
+        values: values.map_err(failed)?,
+    })
 }
 
 fn dequantise(tensor: Tensor, rows: usize, cols: usize) -> Candle<Matrix> {

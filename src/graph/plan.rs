@@ -1,5 +1,7 @@
 //! Orders a graph's values in one arena by how long each is needed.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use super::{Graph, Live, Value};
 
 /// Where a value lies in the arena, in f32 elements.
@@ -14,6 +16,7 @@ pub struct Place {
 /// A graph ready to run: which node reads each value last, and from that a place for every value.
 #[derive(Clone, Debug)]
 pub struct Plan {
+    id: u64,
     graph: Graph,
     last_read: Vec<usize>,
 }
@@ -30,7 +33,13 @@ impl Plan {
         for output in &graph.outputs {
             last_read[output.index()] = usize::MAX;
         }
-        Self { graph, last_read }
+        static PLANS: AtomicU64 = AtomicU64::new(1);
+        Self { id: PLANS.fetch_add(1, Ordering::Relaxed), graph, last_read }
+    }
+
+    /// What tells this plan and its clones from others, for executors that remember what they found out about it.
+    pub fn id(&self) -> u64 {
+        self.id
     }
 
     /// The graph.

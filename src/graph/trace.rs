@@ -7,6 +7,8 @@ pub struct Entry {
     pub name: String,
     /// `[rows, cols]` of its value.
     pub shape: [usize; 2],
+    /// How it was computed: the kernel, and what it fell back from if it did.
+    pub how: &'static str,
     /// Milliseconds it took.
     pub ms: f64,
     /// Its value, row by row, when the trace keeps values.

@@ -11,13 +11,14 @@ mod open;
 use std::collections::VecDeque;
 
 pub use look::Source;
-pub use open::Model;
+pub use open::{Model, Profile};
 
 use answer::Answering;
 use look::{Looking, Picture};
 
 use crate::{
     error::{Error, Result},
+    exec::AnyExecutor,
     gguf::File,
     image::slice::Slicing,
     protocol::{Answer, AskOptions, Event, Finish, ModelInfo, Usage},
@@ -63,14 +64,37 @@ impl Session {
     /// # Errors
     /// A model error when a file is damaged, of an unsupported kind, or not of the same model as the other.
     pub fn open(a: File, b: File) -> Result<Self> {
+        Self::open_on(a, b, AnyExecutor::default())
+    }
+
+    /// The same on an executor of the caller's choice, which has no model yet.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_on(a: File, b: File, executor: AnyExecutor) -> Result<Self> {
         Ok(Self {
-            model: Model::open(a, b)?,
+            model: Model::open(a, b, executor)?,
             pictures: Vec::new(),
             turns: Vec::new(),
             cached: Vec::new(),
             queue: VecDeque::new(),
             current: Current::Idle,
         })
+    }
+
+    /// From now on, records how long each node of the network takes.
+    pub fn profile(&mut self) {
+        self.model.profile = Some(Profile::default());
+    }
+
+    /// What has been recorded since.
+    pub fn profiled(&self) -> Option<&Profile> {
+        self.model.profile.as_ref()
+    }
+
+    /// What the network runs on.
+    pub fn executor(&self) -> String {
+        self.model.executor()
     }
 
     /// What was opened.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::header;
 use crate::{
     error::{Error, Result},
-    exec::{Executor, Input, Reference},
+    exec::{AnyExecutor, Executor, Input},
     gguf::{File, TensorInfo},
     graph::{Live, Plan, Trace},
     image::{patches::Normalise, slice::Slicing},
@@ -30,21 +30,34 @@ pub struct Model {
     pub tokenizer: Tokenizer,
     /// How a conversation becomes one text.
     pub template: Template,
-    executor: Reference,
+    /// How long each node took, once that is asked for.
+    pub profile: Option<Profile>,
+    executor: AnyExecutor,
     prefill: Plan,
     decode: Plan,
     position_table: Vec<f32>,
     views: HashMap<[usize; 2], (Plan, ViewInputs)>,
 }
 
+/// The nodes of the network as they ran, by what they were run for.
+#[derive(Debug, Default)]
+pub struct Profile {
+    /// Looking at views.
+    pub encode: Trace,
+    /// Reading prompts.
+    pub prefill: Trace,
+    /// Saying tokens.
+    pub decode: Trace,
+}
+
 const POSITION_TABLE: &str = "v.position_embd.weight";
 
 impl Model {
-    /// Opens a model from its two files, in either order.
+    /// Opens a model from its two files, in either order, for an executor that has none yet.
     ///
     /// # Errors
     /// A model error when a file is damaged, of an unsupported kind, or not of the same model as the other.
-    pub fn open(a: File, b: File) -> Result<Self> {
+    pub fn open(a: File, b: File, executor: AnyExecutor) -> Result<Self> {
         let is_vision = |f: &File| f.header.text("general.architecture").is_ok_and(|kind| kind == "clip");
         let (text, mut vision) = if is_vision(&a) { (b, a) } else { (a, b) };
         header::check_pair(&text.header, &vision.header)?;
@@ -72,7 +85,8 @@ impl Model {
             schema: header::schema(&vision.header, &tokenizer)?,
             template: header::template(&text.header, &tokenizer)?,
             tokenizer,
-            executor: Reference::default(),
+            profile: None,
+            executor,
             prefill: Plan::new(prefill),
             decode: Plan::new(decode),
             position_table,
@@ -83,6 +97,11 @@ impl Model {
             this.executor.load(&name, tensor)?;
         }
         Ok(this)
+    }
+
+    /// What the network runs on.
+    pub fn executor(&self) -> String {
+        self.executor.description()
     }
 
     /// Encodes one view: its patches `[rows·columns, 3·patch²]` become `[tokens per view, width]`.
@@ -107,6 +126,7 @@ impl Model {
             (model::KEY_POSITIONS, Input::Matrix(&positions.keys)),
             (model::QUERY_POSITIONS, Input::Matrix(&positions.queries)),
         ];
+        let trace = trace.or(self.profile.as_mut().map(|p| &mut p.encode));
         self.executor.run(plan, &Live::default(), &inputs, trace)?;
         self.executor.read(0).await
     }
@@ -133,6 +153,7 @@ impl Model {
             (model::ORDER, Input::Index(order)),
             (model::LAST, Input::Index(&last)),
         ];
+        let trace = trace.or(self.profile.as_mut().map(|p| &mut p.prefill));
         self.executor.run(&self.prefill, &live, &inputs, trace)?;
         self.executor.read(0).await
     }
@@ -143,7 +164,8 @@ impl Model {
     /// An internal error when a step fails.
     pub async fn decode(&mut self, id: u32, position: usize) -> Result<Vec<f32>> {
         let live = Live { tokens: 1, pictures: 0, position };
-        self.executor.run(&self.decode, &live, &[(model::IDS, Input::Index(&[id]))], None)?;
+        let trace = self.profile.as_mut().map(|p| &mut p.decode);
+        self.executor.run(&self.decode, &live, &[(model::IDS, Input::Index(&[id]))], trace)?;
         self.executor.read(0).await
     }
 }

@@ -1,6 +1,6 @@
 //! Which instructions this machine has, found out once.
 
-use super::simd::{Kernel, Portable, Simd};
+use super::simd::{Dot, Kernel, Portable, Simd};
 
 /// A machine's instructions, as the kernels know them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +59,19 @@ impl Isa {
     /// The best that this machine can run.
     pub fn detect() -> Self {
         Self::available()[0]
+    }
+
+    /// What its dot product multiplies.
+    pub fn dot(self) -> Dot {
+        struct Ask;
+        impl Kernel for Ask {
+            type Output = Dot;
+            #[inline(always)]
+            unsafe fn run<S: Simd>(self) -> Dot {
+                S::DOT
+            }
+        }
+        self.run(Ask)
     }
 
     /// What it is called in reports.

@@ -1,0 +1,72 @@
+//! The executor that was chosen for a session.
+
+#[cfg(feature = "reference")]
+use super::Reference;
+use super::{Cpu, Executor, Input, cpu::pool::Pool};
+use crate::{
+    error::Result,
+    gguf::Tensor,
+    graph::{Live, Plan, Trace},
+};
+
+/// One of the executors.
+pub enum AnyExecutor {
+    /// Our kernels on the processor.
+    Cpu(Box<Cpu>),
+    /// candle in f32: slow, plain, and what the others are compared with.
+    #[cfg(feature = "reference")]
+    Reference(Reference),
+}
+
+impl AnyExecutor {
+    /// The processor, on so many threads.
+    pub fn cpu(threads: usize) -> Self {
+        Self::Cpu(Box::new(Cpu::new(Pool::new(threads))))
+    }
+
+    /// What it is and what it runs on, for reports.
+    pub fn description(&self) -> String {
+        match self {
+            Self::Cpu(cpu) => {
+                let threads = cpu.threads();
+                format!("cpu, {}, {threads} thread{}", cpu.isa().name(), if threads == 1 { "" } else { "s" })
+            }
+            #[cfg(feature = "reference")]
+            Self::Reference(_) => "reference".into(),
+        }
+    }
+}
+
+impl Default for AnyExecutor {
+    /// The processor, on as many threads as it has cores, but no more than eight: beyond that the memory is what is
+    /// waited for.
+    fn default() -> Self {
+        Self::cpu(std::thread::available_parallelism().map_or(1, usize::from).min(8))
+    }
+}
+
+impl Executor for AnyExecutor {
+    fn load(&mut self, name: &str, tensor: Tensor) -> Result<()> {
+        match self {
+            Self::Cpu(cpu) => cpu.load(name, tensor),
+            #[cfg(feature = "reference")]
+            Self::Reference(reference) => reference.load(name, tensor),
+        }
+    }
+
+    fn run(&mut self, plan: &Plan, live: &Live, inputs: &[(&str, Input)], trace: Option<&mut Trace>) -> Result<()> {
+        match self {
+            Self::Cpu(cpu) => cpu.run(plan, live, inputs, trace),
+            #[cfg(feature = "reference")]
+            Self::Reference(reference) => reference.run(plan, live, inputs, trace),
+        }
+    }
+
+    async fn read(&mut self, at: usize) -> Result<Vec<f32>> {
+        match self {
+            Self::Cpu(cpu) => cpu.read(at).await,
+            #[cfg(feature = "reference")]
+            Self::Reference(reference) => reference.read(at).await,
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! A plan bound to the weights of an executor, and laid out for the sizes of a call: found out once, used every step.
+
+use super::weights::Weights;
+use crate::{
+    error::{Error, Result},
+    graph::{Live, Op, Place, Plan, WeightId},
+};
+
+/// See the module.
+#[derive(Default)]
+pub struct Bound {
+    plan: u64,
+    weights: Vec<usize>,
+    /// The sizes that `places` are for.
+    sizes: Option<(usize, usize)>,
+    places: Vec<Option<Place>>,
+    elements: usize,
+}
+
+impl Bound {
+    /// Finds the weights of a plan.
+    ///
+    /// # Errors
+    /// An internal error naming a weight that is not loaded.
+    pub fn new(plan: &Plan, weights: &mut Weights) -> Result<Self> {
+        let graph = plan.graph();
+        let found = graph.weights.iter().map(|w| weights.find(&w.name, w.shape)).collect::<Result<Vec<_>>>()?;
+        for node in &graph.nodes {
+            let small = match node.op {
+                Op::Constant(w) => [Some(w), None],
+                Op::Norm { weight, bias, .. } => [Some(weight), bias],
+                Op::Linear { bias, .. } => [bias, None],
+                _ => [None, None],
+            };
+            for weight in small.into_iter().flatten() {
+                weights.unpack(found[weight.index()])?;
+            }
+        }
+        Ok(Self { plan: plan.id(), weights: found, sizes: None, places: Vec::new(), elements: 0 })
+    }
+
+    /// Whether this is of that plan.
+    pub fn is_of(&self, plan: &Plan) -> bool {
+        self.plan == plan.id()
+    }
+
+    /// Lays the values out for a call; the elements of the arena it needs. Positions do not matter: what grows with
+    /// them lies in caches.
+    ///
+    /// # Errors
+    /// A model error when the elements cannot be counted.
+    pub fn lay_out(&mut self, plan: &Plan, live: &Live) -> Result<usize> {
+        let sizes = (live.tokens, live.pictures);
+        if self.sizes != Some(sizes) {
+            (self.places, self.elements) = plan.places(live);
+            self.sizes = Some(sizes);
+        }
+        isize::try_from(self.elements * size_of::<f32>()).map(|_| self.elements).map_err(|_| {
+            Error::model("This model needs more memory than this machine can address; take a smaller one.")
+        })
+    }
+
+    /// Where the weights have a weight of the plan.
+    pub fn weight(&self, id: WeightId) -> usize {
+        self.weights[id.index()]
+    }
+
+    /// Where in the arena the value of node `at` lies, if it lies there.
+    pub fn place(&self, at: usize) -> Option<Place> {
+        self.places[at]
+    }
+}

@@ -1,0 +1,75 @@
+//! The threads, the instructions they run, and what they need to write on while they do.
+
+use std::cell::UnsafeCell;
+
+use super::{
+    gemm::Panel,
+    isa::Isa,
+    pool::Pool,
+    quantise::{Row, Tiles},
+};
+use crate::graph::Value;
+
+/// What every operation works with. Nothing in it shrinks: the second step like another allocates nothing.
+pub struct Machine {
+    pub isa: Isa,
+    pub pool: Pool,
+    pub row: Row,
+    pub tiles: Tiles,
+    /// The value whose rows `row` or `tiles` hold, so that layers that read the same value share them.
+    pub quantised: Option<Value>,
+    pub panels: PerThread<Panel>,
+}
+
+impl Machine {
+    pub fn new(isa: Isa, pool: Pool) -> Self {
+        let panels = PerThread::new(pool.threads(), Panel::default);
+        Self { isa, pool, row: Row::default(), tiles: Tiles::default(), quantised: None, panels }
+    }
+}
+
+/// One of something for each thread of a pool.
+pub struct PerThread<T>(Vec<UnsafeCell<T>>);
+
+// Each thread reaches its own alone.
+unsafe impl<T: Send> Sync for PerThread<T> {}
+
+impl<T> PerThread<T> {
+    pub fn new(threads: usize, make: impl Fn() -> T) -> Self {
+        Self((0..threads).map(|_| UnsafeCell::new(make())).collect())
+    }
+
+    pub fn each(&mut self) -> impl Iterator<Item = &mut T> {
+        self.0.iter_mut().map(UnsafeCell::get_mut)
+    }
+
+    /// The thread's own.
+    ///
+    /// # Safety
+    /// `thread` is the number the pool gave to the job that calls, and the reference does not outlive the job.
+    #[allow(clippy::mut_from_ref, reason = "no two jobs that run at the same time have the same thread")]
+    pub unsafe fn of(&self, thread: usize) -> &mut T {
+        unsafe { &mut *self.0[thread].get() }
+    }
+}
+
+/// A matrix that the jobs of one call write, each its own part.
+#[derive(Clone, Copy)]
+pub struct Shared<T>(*mut T);
+
+unsafe impl<T: Send> Send for Shared<T> {}
+unsafe impl<T: Send> Sync for Shared<T> {}
+
+impl<T> Shared<T> {
+    pub fn new(of: &mut [T]) -> Self {
+        Self(of.as_mut_ptr())
+    }
+
+    /// A pointer to element `at`.
+    ///
+    /// # Safety
+    /// There must be such an element, or one before it.
+    pub unsafe fn at(self, at: usize) -> *mut T {
+        unsafe { self.0.add(at) }
+    }
+}

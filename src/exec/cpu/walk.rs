@@ -1,0 +1,194 @@
+//! One node of a plan after the other.
+
+use super::{
+    Cpu,
+    activate::{self, Activate, Gate},
+    arena::Arena,
+    blocks,
+    bound::Bound,
+    halves::HalfCache,
+    interim::attend::{Attend, Source},
+    linear::Linear,
+    norm::Norm,
+    rope::Rope,
+    topk::TopK,
+    weights::Weights,
+};
+use crate::{
+    exec::Input,
+    graph::{Live, Node, Op, Plan, Value},
+};
+
+/// What the nodes of one run see.
+pub struct Call<'a> {
+    pub plan: &'a Plan,
+    pub bound: &'a Bound,
+    pub live: &'a Live,
+    pub inputs: &'a [(&'a str, Input<'a>)],
+}
+
+impl Call<'_> {
+    fn node(&self, value: Value) -> &Node {
+        &self.plan.graph().nodes[value.index()]
+    }
+
+    fn rows(&self, value: Value) -> usize {
+        self.node(value).rows.resolve(self.live)
+    }
+
+    fn matrix(&self, name: &str, len: usize) -> Result<&[f32], &'static str> {
+        let given = self.inputs.iter().find_map(|(n, input)| match input {
+            Input::Matrix(data) if *n == name => Some(*data),
+            _ => None,
+        });
+        given.filter(|data| data.len() == len).ok_or("an input is missing or of another size")
+    }
+
+    fn index(&self, name: &str, len: usize, below: usize) -> Result<&[u32], &'static str> {
+        let given = self.inputs.iter().find_map(|(n, input)| match input {
+            Input::Index(data) if *n == name => Some(*data),
+            _ => None,
+        });
+        let given = given.filter(|data| data.len() == len).ok_or("an index is missing or of another size")?;
+        let inside = given.iter().all(|&at| (at as usize) < below);
+        if inside { Ok(given) } else { Err("an index names a row that is not there") }
+    }
+}
+
+/// The value of node `at` to be written, and some values to be read.
+fn operands<'a, const N: usize>(
+    arena: &'a mut Arena,
+    weights: &'a Weights,
+    caches: &'a [Option<HalfCache>],
+    call: &Call,
+    at: usize,
+    values: [Value; N],
+) -> Result<(&'a mut [f32], [Source<'a>; N]), &'static str> {
+    let nowhere = crate::graph::Place { start: 0, len: 0 };
+    let place = call.bound.place(at).ok_or("a value has no place")?;
+    let (y, reads) = arena.split(place, values.map(|v| call.bound.place(v.index()).unwrap_or(nowhere)));
+    let mut sources = reads.map(Source::F32);
+    for (source, value) in sources.iter_mut().zip(values) {
+        match call.node(value).op {
+            Op::Constant(w) => *source = Source::F32(&weights[call.bound.weight(w)].floats),
+            Op::Store { cache, .. } => {
+                let rows = call.rows(value) * call.node(value).cols;
+                let cache = caches.get(cache.0 as usize).and_then(Option::as_ref).and_then(|c| c.rows().get(..rows));
+                *source = Source::F16(cache.ok_or("a cache was read before it was written")?);
+            }
+            _ => {}
+        }
+    }
+    Ok((y, sources))
+}
+
+fn floats(source: Source<'_>) -> Result<&[f32], &'static str> {
+    match source {
+        Source::F32(x) => Ok(x),
+        Source::F16(_) => Err("a cache is read by more than attention"),
+    }
+}
+
+impl Cpu {
+    /// Computes node `at`; how it was done.
+    pub(super) fn node(&mut self, call: &Call, at: usize) -> Result<&'static str, &'static str> {
+        let Self { machine, arena, weights, caches, attention, turns, .. } = self;
+        let node = &call.plan.graph().nodes[at];
+        let isa = machine.isa;
+        macro_rules! operands {
+            ($($v:expr),*) => { operands(arena, weights, caches, call, at, [$($v),*])? };
+        }
+        match node.op {
+            Op::Input(name) => {
+                let (y, []) = operands!();
+                y.copy_from_slice(call.matrix(name, y.len())?);
+            }
+            Op::Constant(_) => {}
+            Op::Embed(table) => {
+                let table = &weights[call.bound.weight(table)];
+                let (y, []) = operands!();
+                let ids = call.index("ids", y.len() / node.cols.max(1), table.rows)?;
+                for (y, &id) in y.chunks_exact_mut(node.cols).zip(ids) {
+                    blocks::dequantise(table.ggml_type, table.row(id as usize), y);
+                }
+            }
+            Op::Linear { x: value, weight, bias, act } => {
+                let weight = &weights[call.bound.weight(weight)];
+                let bias = bias.map(|b| &weights[call.bound.weight(b)].floats[..]);
+                let (y, [x]) = operands!(value);
+                let x = floats(x)?;
+                return Ok(Linear { value, x, weight, bias, act, y }.run(machine));
+            }
+            Op::Norm { x, kind, weight, bias, eps, groups: _ } => {
+                let bias = bias.map(|b| &weights[call.bound.weight(b)].floats[..]);
+                let weight = &weights[call.bound.weight(weight)].floats;
+                let (y, [x]) = operands!(x);
+                let x = floats(x)?;
+                isa.run(Norm { x, y, kind, weight, bias, eps });
+            }
+            Op::Rope { x, kind, heads, turned, base } => {
+                let (y, [x]) = operands!(x);
+                let x = floats(x)?;
+                let (rows, dim) = (x.len() / node.cols.max(1), node.cols / heads);
+                let table = turns.rows(kind, turned, base, call.live.position, rows);
+                isa.run(Rope { x, y, kind, heads, dim, turned, table });
+            }
+            Op::Store { x, cache } => {
+                let x = call.bound.place(x.index()).ok_or("what is stored has no place")?;
+                let at = cache.0 as usize;
+                if caches.len() <= at {
+                    caches.resize_with(at + 1, || None);
+                }
+                let cache = caches[at].get_or_insert_with(|| HalfCache::new(node.cols));
+                if cache.rows().len() < call.live.position * node.cols {
+                    return Err("rows are stored after a gap");
+                }
+                cache.store(isa, call.live.position, arena.read(x));
+            }
+            Op::Attend { q, k, v, heads, kv_heads, scale, mask } => {
+                let (keys, cols) = (call.rows(k), node.cols);
+                let (y, [q, k, v]) = operands!(q, k, v);
+                let q = floats(q)?;
+                attention.run(machine, Attend { q, k, v, y, keys, cols, heads, kv_heads, scale, mask });
+            }
+            Op::Add(a, b) => {
+                let (y, [a, b]) = operands!(a, b);
+                isa.run(activate::Add { a: floats(a)?, b: floats(b)?, y });
+            }
+            Op::Gate { a, b, act } => {
+                let (y, [a, b]) = operands!(a, b);
+                isa.run(Gate { a: floats(a)?, b: floats(b)?, y, act });
+            }
+            Op::Scale { x, factor } => {
+                let (y, [x]) = operands!(x);
+                isa.run(activate::Scale { x: floats(x)?, y, factor });
+            }
+            Op::Act { x, act } => {
+                let (y, [x]) = operands!(x);
+                isa.run(Activate { x: floats(x)?, y, act });
+            }
+            Op::Rows { x, index } => {
+                let rows = call.rows(x);
+                let (y, [x]) = operands!(x);
+                let x = floats(x)?;
+                let index = call.index(index, y.len() / node.cols.max(1), rows)?;
+                for (y, &row) in y.chunks_exact_mut(node.cols).zip(index) {
+                    y.copy_from_slice(&x[row as usize * node.cols..][..node.cols]);
+                }
+            }
+            Op::Concat(a, b) => {
+                let (y, [a, b]) = operands!(a, b);
+                let (a, b) = (floats(a)?, floats(b)?);
+                let (first, rest) = y.split_at_mut(a.len());
+                first.copy_from_slice(a);
+                rest.copy_from_slice(b);
+            }
+            Op::TopK { x, k } => {
+                let cols = call.node(x).cols;
+                let (y, [x]) = operands!(x);
+                isa.run(TopK { x: floats(x)?, cols, y, k });
+            }
+        }
+        Ok("f32")
+    }
+}
