@@ -100,6 +100,7 @@ fn files_are_short() {
         ("www/lib", &["ts"]),
         ("www/app", &["ts", "css", "html"]),
         ("training", &["py"]),
+        ("benches", &["mjs", "py", "rs"]),
     ] {
         for path in files(folder, kinds) {
             let name = relative(&path);

@@ -103,7 +103,7 @@ fn copy(file: &Path, folder: &Path) -> Done {
 }
 
 /// Runs `work` unless `stamp` says that it was done for the same inputs.
-fn unless_done(stamp: &Path, inputs: String, work: impl FnOnce() -> Done) -> Done {
+pub fn unless_done(stamp: &Path, inputs: String, work: impl FnOnce() -> Done) -> Done {
     if fs::read_to_string(stamp).is_ok_and(|done| done == inputs) {
         return Ok(());
     }
@@ -111,12 +111,14 @@ fn unless_done(stamp: &Path, inputs: String, work: impl FnOnce() -> Done) -> Don
     fs::write(stamp, inputs).map_err(|error| format!("{} cannot be written: {error}", stamp.display()))
 }
 
-fn fingerprint(bytes: &[u8]) -> String {
+/// What tells one content from another.
+pub fn fingerprint(bytes: &[u8]) -> String {
     let mut hasher = DefaultHasher::new();
     bytes.hash(&mut hasher);
     format!("{:016x}", hasher.finish())
 }
 
-fn read(path: &Path) -> Done<Vec<u8>> {
+/// The bytes of a file.
+pub fn read(path: &Path) -> Done<Vec<u8>> {
     fs::read(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))
 }

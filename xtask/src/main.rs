@@ -1,7 +1,8 @@
-//! `cargo xtask start · build · test · train`: what a person types, in one place.
+//! `cargo xtask start · build · test · bench · train`: what a person types, in one place.
 //!
 //! Depends on nothing, so that it is there in a second on a machine that has built nothing yet.
 
+mod bench;
 mod build;
 mod serve;
 mod steps;
@@ -16,6 +17,7 @@ usage: cargo xtask COMMAND
   start [--port N]   build what is missing and serve the page on 127.0.0.1
   build              build the package (pkg/dist) and the page (www/dist)
   test               everything that must hold: formatting, lints, tests, the page in a real browser
+  bench [OPTIONS]    Loupe beside its rivals in one browser; benches/README.md has the options
   train [ARGS]       train the built-in model from nothing";
 
 fn main() -> ExitCode {
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
         Some("start") => start(rest),
         Some("build") => build::everything(),
         Some("test") => test::everything(),
+        Some("bench") => bench::beside_rivals(rest),
         Some("train") => train::from_nothing(rest),
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");

@@ -42,7 +42,7 @@ pub fn everything() -> Done {
 }
 
 /// A Chromium to drive: the one named by `LOUPE_CHROMIUM`, one on the machine, or Debian's, which root can install.
-fn chromium() -> Done<PathBuf> {
+pub fn chromium() -> Done<PathBuf> {
     if let Some(named) = env::var_os("LOUPE_CHROMIUM") {
         return Ok(named.into());
     }

@@ -1,0 +1,102 @@
+// Which engines are measured, with which files, in which order.
+
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+
+const model = (name) => `/models/${name}`;
+const Q8_0 = { text: model("text-q8_0.gguf"), vision: model("mmproj-resampler-q8_0.gguf") };
+
+/** The picture that the time to the first token is told of. */
+const BUILT_IN = { width: 1344, height: 1008, question: "How many circles are there?" };
+
+/** What a person may name with `--only`. */
+export const ENGINES = ["roofline", "loupe", "before", "wllama", "ort", "candle"];
+
+/**
+ * Every run of one repeat. `id` is the line of the report, `engine` the page that is opened, `files` what the model's files
+ * weigh on disk and must be in memory at least once, `count` asks for the browser's own count of memory.
+ */
+export function plan({ only, quick, roots }) {
+  const amount = { prompts: quick ? [128] : [128, 1024], decode: quick ? 32 : 64 };
+  const wanted = (engine) => only.length === 0 || only.includes(engine);
+  const one = (group, id, engine, threads, task) => ({
+    group,
+    id,
+    engine,
+    threads,
+    isolated: threads > 1,
+    task: { threads, ...task },
+  });
+  const runs = [one("empty", "an empty page", "empty", 1, {})];
+  if (wanted("roofline")) {
+    for (const threads of [1, 2])
+      runs.push(one("roofline", `roofline, ${threads}`, "roofline", threads, { seconds: quick ? 0.3 : 0.6 }));
+  }
+  if (wanted("loupe")) runs.push(...loupe("loupe", "/pkg", artefacts(roots["/pkg"]), amount, quick));
+  if (wanted("before") && roots["/before"])
+    runs.push(...loupe("before", "/before", artefacts(roots["/before"]), amount, true));
+  if (wanted("ort")) {
+    for (const flavour of quick ? ["q8"] : ["q8", "fp32"]) {
+      const task = { ...amount, vision: model(`vision-${flavour}.onnx`), text: model(`text-${flavour}.onnx`) };
+      for (const threads of [1, 2]) runs.push(one("ort", `ONNX Runtime Web ${flavour}`, "ort", threads, task));
+    }
+  }
+  if (wanted("candle")) {
+    for (const flavour of quick ? ["q8_0"] : ["q8_0", "q4_0"]) {
+      runs.push(one("candle", `candle ${flavour}`, "candle", 1, { ...amount, text: model(`text-${flavour}.gguf`) }));
+    }
+  }
+  if (wanted("wllama")) {
+    const task = { ...amount, text: model("text-q8_0.gguf"), vision: model("mmproj-idefics3-q8_0.gguf") };
+    for (const threads of [1, 2]) runs.push(one("wllama", "wllama q8_0", "wllama", threads, task));
+  }
+  return runs;
+}
+
+/** The artefacts in a built package, each with the numbers of threads it is measured with. */
+function artefacts(folder) {
+  const threads = { base: [1], relaxed: [1], "relaxed-mt": [1, 2] };
+  const built = Object.keys(threads).filter((name) => existsSync(join(folder, "engine", name, "loupe_bg.wasm")));
+  // Before there were artefacts there was one engine.
+  return built.length ? built.flatMap((name) => threads[name].map((count) => [name, count])) : [[undefined, 1]];
+}
+
+function loupe(group, address, built, amount, quick) {
+  const runs = [];
+  const add = (artefact, threads, what, task, more) => {
+    const name = artefact ?? (group === "before" ? "before" : "");
+    const id = ["Loupe", name, what].filter(Boolean).join(" ");
+    const load = { ...(artefact && { artefact, threads }), ...(task.builtIn ? {} : { model: task.model }) };
+    const isolated = artefact?.endsWith("-mt") ?? false;
+    runs.push({
+      group,
+      id,
+      engine: "loupe",
+      threads,
+      isolated,
+      ...more,
+      task: { package: address, threads, load, ...task },
+    });
+  };
+  for (const [artefact, threads] of built) {
+    add(artefact, threads, "q8_0", { ...amount, model: Q8_0 }, { count: threads > 1 });
+    add(artefact, threads, "built-in", { builtIn: BUILT_IN });
+  }
+  if (quick) return runs;
+  const best = built.find(([name]) => name === "relaxed") ?? built[0];
+  for (const flavour of ["q4_0", "q4_k_m"])
+    add(...best, flavour, { ...amount, prompts: [128], model: { ...Q8_0, text: model(`text-${flavour}.gguf`) } });
+  // Every other core is kept busy by a process that does nothing else: threads must not make it slower.
+  for (const [artefact, threads] of built.filter(([name]) => name === "relaxed-mt")) {
+    add(artefact, threads, "q8_0 busy", { ...amount, prompts: [128], model: Q8_0 }, { busy: true });
+  }
+  return runs;
+}
+
+/** Sizes of the files that a run's model is made of, in bytes. */
+export function fileBytes(run, sizeOf) {
+  const { text, vision, load } = run.task;
+  return [text ?? load?.model?.text, vision ?? load?.model?.vision]
+    .filter(Boolean)
+    .reduce((sum, file) => sum + sizeOf(file), 0);
+}

@@ -1,0 +1,65 @@
+// Loupe through its public interface. Times are those that its results tell; CPU seconds are the renderer's.
+
+import { cost, picture, timed, words } from "./meter.mjs";
+
+export async function run(task) {
+  const { Loupe } = await import(`${task.package}/index.js`);
+  const load = await timed(() => Loupe.load(task.load));
+  const loupe = load.value;
+  const samples = { load: cost(load) };
+  const memory = { loaded: await hostMemory() };
+  if (task.builtIn) Object.assign(samples, await firstToken(loupe, task.builtIn));
+  else Object.assign(samples, await stages(loupe, task));
+  loupe.close();
+  return { samples, memory, model: loupe.model };
+}
+
+/** From a picture's file to the first token of an answer about it, the model being loaded. */
+async function firstToken(loupe, { width, height, question }) {
+  const file = await picture(width, height);
+  const [cpu, start] = [await hostCpu(), performance.now()];
+  const { layout, timings } = await loupe.see(file);
+  const { usage } = await loupe.ask(question, { maxTokens: 1 });
+  const first = { seconds: (performance.now() - start) / 1e3, cpu: (await hostCpu()) - cpu };
+  return { firstToken: { ...first, views: layout.columns * layout.rows + 1, timings, usage } };
+}
+
+async function stages(loupe, { prompts, decode }) {
+  const file = await picture(512, 512);
+  const samples = {};
+  // A picture seen anew empties the cache, so that each prompt is read from its first token on.
+  const see = async () => {
+    const { value, cpu } = await timed(() => loupe.see(file));
+    return { seconds: value.timings.encodeMs / 1e3, cpu };
+  };
+  samples.encodeFirst = await see();
+  // The first question warms up, and tells how many tokens there are besides its words.
+  const { usage } = await loupe.ask(words(8), { maxTokens: 8 });
+  const around = usage.promptTokens - 8;
+  for (const [index, tokens] of prompts.entries()) {
+    samples.encode = await see();
+    // The answer goes on after the first prompt alone.
+    const said = index === 0 ? 1 + decode : 1;
+    const { prefill, rest } = await asked(loupe, words(tokens - around), said);
+    samples[`prefill${tokens}`] = prefill;
+    if (index === 0) samples.decode = rest;
+  }
+  return samples;
+}
+
+/** One question. CPU seconds are told apart where the last chunk of the prompt is reported. */
+async function asked(loupe, question, maxTokens) {
+  const begun = await hostCpu();
+  let read;
+  const deaf = loupe.on("progress", ({ phase, done, total }) => {
+    if (phase === "prefill" && done === total) read = hostCpu();
+  });
+  const { usage } = await loupe.ask(question, { maxTokens });
+  const [ended, between] = [await hostCpu(), await read];
+  deaf();
+  if (usage.answerTokens !== maxTokens) throw new Error(`${usage.answerTokens} tokens were said, not ${maxTokens}`);
+  return {
+    prefill: { tokens: usage.promptTokens - usage.cachedTokens, seconds: usage.prefillMs / 1e3, cpu: between - begun },
+    rest: { tokens: maxTokens - 1, seconds: usage.decodeMs / 1e3, cpu: ended - between },
+  };
+}
