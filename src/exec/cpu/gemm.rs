@@ -4,9 +4,10 @@
 //! passes by: 4 × 8 sums are in registers at once. V8 has fifteen vector registers and keeps one of them for itself, so
 //! there is no room for a larger tile. The panel is the only copy of weights that is ever made.
 
+pub use super::quantise::TOKENS;
 use super::{
     blocks::Blocks,
-    quantise::{GROUP, TOKENS, Tiles},
+    quantise::{GROUP, Tiles},
     simd::{Dot, Kernel, Simd},
 };
 

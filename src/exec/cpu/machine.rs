@@ -18,13 +18,39 @@ pub struct Machine {
     pub tiles: Tiles,
     /// The value whose rows `row` or `tiles` hold, so that layers that read the same value share them.
     pub quantised: Option<Value>,
-    pub panels: PerThread<Panel>,
+    pub panels: PerThread<Panels>,
 }
 
 impl Machine {
     pub fn new(isa: Isa, pool: Pool) -> Self {
-        let panels = PerThread::new(pool.threads(), Panel::default);
+        let panels = PerThread::new(pool.threads(), Panels::default);
         Self { isa, pool, row: Row::default(), tiles: Tiles::default(), quantised: None, panels }
+    }
+}
+
+/// Rows of weights that a thread has unpacked.
+#[derive(Default)]
+pub struct Panels {
+    pub codes: Panel,
+    pub floats: Floats,
+}
+
+/// Eight rows of weights as f32.
+#[derive(Default)]
+pub struct Floats {
+    /// `[k, 8]`
+    pub panel: Vec<f32>,
+    /// `[8, k]`
+    pub rows: Vec<f32>,
+}
+
+impl Floats {
+    /// Makes room for rows of k weights; more is never given back.
+    pub fn reserve(&mut self, k: usize) {
+        if self.panel.len() < 8 * k {
+            self.panel.resize(8 * k, 0.0);
+            self.rows.resize(8 * k, 0.0);
+        }
     }
 }
 

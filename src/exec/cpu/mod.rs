@@ -50,7 +50,7 @@ pub struct Cpu {
     machine: Machine,
     weights: Weights,
     arena: Arena,
-    caches: Vec<Option<HalfCache>>,
+    caches: Vec<HalfCache>,
     attention: Attention,
     turns: Tables,
     plans: Vec<Bound>,
@@ -108,7 +108,7 @@ impl Cpu {
             Output::Arena(place) => self.arena.read(place).to_vec(),
             Output::Weight(at) => self.weights[at].floats.clone(),
             Output::Cache { at, len } => {
-                let held = self.caches[at].as_ref()?.rows().get(..len)?;
+                let held = self.caches[at].rows().get(..len)?;
                 let mut rows = vec![0.0; len];
                 self.machine.isa.run(halves::FromHalves { x: held, y: &mut rows });
                 rows

@@ -59,7 +59,7 @@ impl Call<'_> {
 fn operands<'a, const N: usize>(
     arena: &'a mut Arena,
     weights: &'a Weights,
-    caches: &'a [Option<HalfCache>],
+    caches: &'a [HalfCache],
     call: &Call,
     at: usize,
     values: [Value; N],
@@ -73,7 +73,7 @@ fn operands<'a, const N: usize>(
             Op::Constant(w) => *source = Source::F32(&weights[call.bound.weight(w)].floats),
             Op::Store { cache, .. } => {
                 let rows = call.rows(value) * call.node(value).cols;
-                let cache = caches.get(cache.0 as usize).and_then(Option::as_ref).and_then(|c| c.rows().get(..rows));
+                let cache = caches.get(cache.0 as usize).and_then(|c| c.rows().get(..rows));
                 *source = Source::F16(cache.ok_or("a cache was read before it was written")?);
             }
             _ => {}
@@ -137,13 +137,13 @@ impl Cpu {
                 let x = call.bound.place(x.index()).ok_or("what is stored has no place")?;
                 let at = cache.0 as usize;
                 if caches.len() <= at {
-                    caches.resize_with(at + 1, || None);
+                    caches.resize_with(at + 1, HalfCache::default);
                 }
-                let cache = caches[at].get_or_insert_with(|| HalfCache::new(node.cols));
+                let cache = &mut caches[at];
                 if cache.rows().len() < call.live.position * node.cols {
                     return Err("rows are stored after a gap");
                 }
-                cache.store(isa, call.live.position, arena.read(x));
+                cache.store(isa, call.live.position, node.cols, arena.read(x));
             }
             Op::Attend { q, k, v, heads, kv_heads, scale, mask } => {
                 let (keys, cols) = (call.rows(k), node.cols);
