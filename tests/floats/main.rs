@@ -2,6 +2,7 @@
 //! derived where it is given.
 
 mod activate;
+mod attend;
 mod products;
 mod rows;
 

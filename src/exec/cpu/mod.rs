@@ -11,6 +11,7 @@
 
 pub mod activate;
 mod arena;
+pub mod attend;
 pub mod bench;
 pub mod blocks;
 mod bound;

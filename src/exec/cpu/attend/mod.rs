@@ -1,0 +1,185 @@
+//! softmax(scale·q·kᵀ)·v, head by head, without ever holding all scores.
+//!
+//! Many queries: keys and values are packed once into panels, as a matrix product's weights are, and six queries after
+//! the other see all their keys ([`many`]). One query: keys and values are read once, where they lie ([`one`]).
+//!
+//! The scores are in binary orders of magnitude (`scale·log₂e` is multiplied into the queries), so that 2ᵗ makes weights of
+//! them. What a query may not see is never computed, but for the rest of a panel.
+
+mod many;
+mod one;
+
+use super::{
+    isa::Isa,
+    math,
+    sgemm::{ROWS, TOKENS},
+    simd::Simd,
+};
+use crate::graph::Mask;
+
+/// Keys or values, `[keys, kv_heads·dim]`, as they lie in the arena or in a cache.
+#[derive(Clone, Copy)]
+pub enum Source<'a> {
+    F32(&'a [f32]),
+    F16(&'a [u16]),
+}
+
+/// The sizes of a call. Every query sees a key.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// Queries.
+    pub rows: usize,
+    pub keys: usize,
+    pub heads: usize,
+    /// Heads of the keys and values, each of which serves `heads / kv_heads` neighbours.
+    pub kv_heads: usize,
+    /// Channels of a head.
+    pub dim: usize,
+    pub scale: f32,
+    pub mask: Mask,
+}
+
+/// One call: first [`packs`](Self::packs) jobs that pack, then [`jobs`](Self::jobs) that attend; those of each kind may
+/// run at the same time.
+pub struct Attention<'a> {
+    pub shape: Shape,
+    /// `[rows, heads·dim]`
+    pub q: &'a [f32],
+    pub k: Source<'a>,
+    pub v: Source<'a>,
+}
+
+impl Shape {
+    /// Numbers that the packed keys and values take, of all heads.
+    pub fn packed(&self) -> usize {
+        if self.rows == 1 { 0 } else { self.kv_heads * self.packed_head() }
+    }
+
+    /// Numbers that a thread needs to write on.
+    pub fn scratch(&self) -> usize {
+        let shared = self.heads / self.kv_heads;
+        match self.rows {
+            1 => self.wide() * (2 * shared + one::BLOCK) + shared * self.keys.next_multiple_of(one::BLOCK),
+            _ => TOKENS * (self.dim + self.score_stride()),
+        }
+    }
+
+    fn packed_head(&self) -> usize {
+        self.padded() * (self.dim + self.dim.next_multiple_of(ROWS))
+    }
+
+    /// The keys of whole panels.
+    fn padded(&self) -> usize {
+        self.keys.next_multiple_of(ROWS)
+    }
+
+    /// From one query's scores to the next's: a line more than they take, lest six rows of a power of two share a set of
+    /// the cache.
+    fn score_stride(&self) -> usize {
+        self.padded() + 16
+    }
+
+    /// The channels of a head in whole steps of four vectors.
+    fn wide(&self) -> usize {
+        self.dim.next_multiple_of(16)
+    }
+
+    /// How many keys query `row` sees.
+    fn seen(&self, row: usize) -> usize {
+        match self.mask {
+            Mask::Full => self.keys,
+            Mask::Causal => self.keys - self.rows + row + 1,
+        }
+    }
+
+    /// What makes binary orders of magnitude of products.
+    fn factor(&self) -> f32 {
+        self.scale * std::f32::consts::LOG2_E
+    }
+}
+
+impl Attention<'_> {
+    /// How many jobs pack.
+    pub fn packs(&self) -> usize {
+        if self.shape.rows == 1 { 0 } else { self.shape.kv_heads * self.chunks() }
+    }
+
+    fn chunks(&self) -> usize {
+        self.shape.keys.div_ceil(many::CHUNK)
+    }
+
+    /// Packs a part of a head's keys and values.
+    ///
+    /// # Safety
+    /// `packed` is [`Shape::packed`] numbers, of which each job writes its own.
+    pub unsafe fn pack(&self, isa: Isa, job: usize, packed: *mut f32) {
+        let (head, first) = (job / self.chunks(), job % self.chunks() * many::CHUNK);
+        let to = unsafe { packed.add(head * self.shape.packed_head()) };
+        isa.run(many::PackHead { shape: self.shape, head, first, k: self.k, v: self.v, to });
+    }
+
+    /// How many jobs attend.
+    pub fn jobs(&self) -> usize {
+        match self.shape.rows {
+            1 => self.shape.kv_heads,
+            rows => self.shape.heads * rows.div_ceil(TOKENS),
+        }
+    }
+
+    /// Attends for some queries of some heads.
+    ///
+    /// # Safety
+    /// `packed` is what the packing jobs have written; `y`, `[rows, heads·dim]`, is written by each job where it must be.
+    pub unsafe fn attend(&self, isa: Isa, job: usize, packed: &[f32], scratch: &mut [f32], y: *mut f32) {
+        let (shape, q) = (self.shape, self.q);
+        let scratch = &mut scratch[..shape.scratch()];
+        if shape.rows == 1 {
+            return isa.run(one::One { shape, head: job, q, k: self.k, v: self.v, scratch, y });
+        }
+        let tiles = shape.rows.div_ceil(TOKENS);
+        // The last queries see the most: they go first, so that no thread ends long after the others.
+        let (head, tile) = (job / tiles, tiles - 1 - job % tiles);
+        let kv_head = head * shape.kv_heads / shape.heads;
+        let packed = &packed[kv_head * shape.packed_head()..][..shape.packed_head()];
+        isa.run(many::Tile { shape, head, first: tile * TOKENS, q, packed, scratch, y });
+    }
+}
+
+/// Turns scores `[padded]` (a multiple of eight), of which only the first `seen` count, into weights; one over their sum.
+#[inline(always)]
+unsafe fn softmax<S: Simd>(scores: *mut f32, seen: usize, padded: usize) -> f32 {
+    unsafe {
+        for at in seen..padded {
+            scores.add(at).write(f32::NEG_INFINITY);
+        }
+        let mut most = [S::splat(f32::NEG_INFINITY); 2];
+        for at in (0..padded).step_by(8) {
+            most[0] = S::max(most[0], S::load(scores.add(at)));
+            most[1] = S::max(most[1], S::load(scores.add(at + 4)));
+        }
+        let most = S::splat(S::largest(S::max(most[0], most[1])));
+        let mut sums = [S::zero(); 2];
+        for at in (0..padded).step_by(8) {
+            let low = math::exp2::<S>(S::sub(S::load(scores.add(at)), most));
+            let high = math::exp2::<S>(S::sub(S::load(scores.add(at + 4)), most));
+            S::store(scores.add(at), low);
+            S::store(scores.add(at + 4), high);
+            sums = [S::add(sums[0], low), S::add(sums[1], high)];
+        }
+        1.0 / S::sum(S::add(sums[0], sums[1]))
+    }
+}
+
+/// `to[..dim] = from·factor`, by fours; what is left one by one.
+#[inline(always)]
+unsafe fn scale<S: Simd>(from: *const f32, to: *mut f32, dim: usize, factor: f32) {
+    unsafe {
+        let whole = dim / 4 * 4;
+        for at in (0..whole).step_by(4) {
+            S::store(to.add(at), S::mul(S::load(from.add(at)), S::splat(factor)));
+        }
+        for at in whole..dim {
+            to.add(at).write(from.add(at).read() * factor);
+        }
+    }
+}
