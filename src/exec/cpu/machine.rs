@@ -3,6 +3,7 @@
 use std::cell::UnsafeCell;
 
 use super::{
+    attend::Attention,
     gemm::Panel,
     isa::Isa,
     pool::Pool,
@@ -19,12 +20,49 @@ pub struct Machine {
     /// The value whose rows `row` or `tiles` hold, so that layers that read the same value share them.
     pub quantised: Option<Value>,
     pub panels: PerThread<Panels>,
+    /// Keys and values of an attention.
+    packed: Vec<f32>,
+    /// Scores and such, of each thread.
+    scores: PerThread<Vec<f32>>,
 }
 
 impl Machine {
     pub fn new(isa: Isa, pool: Pool) -> Self {
         let panels = PerThread::new(pool.threads(), Panels::default);
-        Self { isa, pool, row: Row::default(), tiles: Tiles::default(), quantised: None, panels }
+        let scores = PerThread::new(pool.threads(), Vec::new);
+        Self {
+            isa,
+            pool,
+            row: Row::default(),
+            tiles: Tiles::default(),
+            quantised: None,
+            panels,
+            packed: Vec::new(),
+            scores,
+        }
+    }
+
+    /// Attends, on all threads.
+    pub fn attend(&mut self, attention: &Attention, y: &mut [f32]) {
+        if y.is_empty() {
+            return;
+        }
+        let Self { isa, pool, packed, scores, .. } = self;
+        grow(packed, attention.shape.packed());
+        // Keys are more with every token: room for twice as many lasts for as many tokens again.
+        scores.each().for_each(|scores| grow(scores, attention.shape.scratch().next_power_of_two()));
+        let (into, out) = (Shared::new(packed), Shared::new(y));
+        // Each job writes what it packs or attends for; each thread has scores of its own.
+        pool.run(attention.packs(), &|job, _| unsafe { attention.pack(*isa, job, into.at(0)) });
+        pool.run(attention.jobs(), &|job, thread| unsafe {
+            attention.attend(*isa, job, packed, scores.of(thread), out.at(0));
+        });
+    }
+}
+
+fn grow(v: &mut Vec<f32>, len: usize) {
+    if v.len() < len {
+        v.resize(len, 0.0);
     }
 }
 

@@ -18,7 +18,6 @@ mod bound;
 pub mod gemm;
 pub mod gemv;
 pub mod halves;
-mod interim;
 pub mod isa;
 mod linear;
 mod machine;
@@ -36,8 +35,8 @@ mod weights;
 use web_time::Instant;
 
 use self::{
-    arena::Arena, bound::Bound, halves::HalfCache, interim::attend::Attention, isa::Isa, machine::Machine, pool::Pool,
-    rope::Tables, weights::Weights,
+    arena::Arena, bound::Bound, halves::HalfCache, isa::Isa, machine::Machine, pool::Pool, rope::Tables,
+    weights::Weights,
 };
 use super::{Executor, Input};
 use crate::{
@@ -52,7 +51,6 @@ pub struct Cpu {
     weights: Weights,
     arena: Arena,
     caches: Vec<HalfCache>,
-    attention: Attention,
     turns: Tables,
     plans: Vec<Bound>,
     outputs: Vec<Output>,
@@ -78,7 +76,6 @@ impl Cpu {
             weights: Weights::default(),
             arena: Arena::default(),
             caches: Vec::new(),
-            attention: Attention,
             turns: Tables::default(),
             plans: Vec::new(),
             outputs: Vec::new(),

@@ -4,10 +4,10 @@ use super::{
     Cpu,
     activate::{self, Activate, Gate},
     arena::Arena,
+    attend::{Attention, Shape, Source},
     blocks,
     bound::Bound,
     halves::HalfCache,
-    interim::attend::{Attend, Source},
     linear::Linear,
     norm::Norm,
     rope::Rope,
@@ -92,7 +92,7 @@ fn floats(source: Source<'_>) -> Result<&[f32], &'static str> {
 impl Cpu {
     /// Computes node `at`; how it was done.
     pub(super) fn node(&mut self, call: &Call, at: usize) -> Result<&'static str, &'static str> {
-        let Self { machine, arena, weights, caches, attention, turns, .. } = self;
+        let Self { machine, arena, weights, caches, turns, .. } = self;
         let node = &call.plan.graph().nodes[at];
         let isa = machine.isa;
         macro_rules! operands {
@@ -146,10 +146,10 @@ impl Cpu {
                 cache.store(isa, call.live.position, node.cols, arena.read(x));
             }
             Op::Attend { q, k, v, heads, kv_heads, scale, mask } => {
-                let (keys, cols) = (call.rows(k), node.cols);
+                let (rows, keys) = (call.rows(q), call.rows(k));
+                let shape = Shape { rows, keys, heads, kv_heads, dim: node.cols / heads, scale, mask };
                 let (y, [q, k, v]) = operands!(q, k, v);
-                let q = floats(q)?;
-                attention.run(machine, Attend { q, k, v, y, keys, cols, heads, kv_heads, scale, mask });
+                machine.attend(&Attention { shape, q: floats(q)?, k, v }, y);
             }
             Op::Add(a, b) => {
                 let (y, [a, b]) = operands!(a, b);

@@ -117,14 +117,28 @@ impl<B: Simple> Blocks for B {
         unsafe { scales.write(S::first_f32(S::gather_halves(block, 0))) }
     }
 
+    // One row after the other, so that memory is read in one stream: four streams at once, each as short as a row, ran
+    // at a fifth of the bandwidth.
     #[inline(always)]
     unsafe fn dot4<S: Simd>(rows: *const u8, stride: usize, x: &Row, blocks: usize) -> S::V {
-        let (mut codes, mut sums) = (x.codes.as_ptr(), x.minus_sums.as_ptr());
-        let mut block = rows;
         unsafe {
-            let mut acc = [S::zero(); 4];
-            for &scale in &x.scales[..blocks] {
-                let scales = S::mul(S::gather_halves(block, stride), S::splat(scale));
+            let mut sums = [S::zero(); 4];
+            for (i, sum) in sums.iter_mut().enumerate() {
+                *sum = dot::<B, S>(rows.add(i * stride), x, blocks);
+            }
+            S::sums(sums)
+        }
+    }
+}
+
+/// The product of one token and one row, in parts.
+#[inline(always)]
+unsafe fn dot<B: Simple, S: Simd>(mut block: *const u8, x: &Row, blocks: usize) -> S::V {
+    let (mut codes, mut sums, mut scales) = (x.codes.as_ptr(), x.minus_sums.as_ptr(), x.scales.as_ptr());
+    unsafe {
+        let mut acc = [S::zero(); 2];
+        macro_rules! block {
+            ($scale:expr, $acc:literal) => {{
                 let sum = S::load64(sums);
                 // What the bias adds is taken off before anything is added: no lane's sum overflows.
                 let start = match B::bias::<S>() {
@@ -133,22 +147,27 @@ impl<B: Simple> Blocks for B {
                     Some(4) => S::shl_i32::<4>(sum),
                     Some(_) => S::shl_i32::<7>(sum),
                 };
-                macro_rules! row {
-                    ($i:literal) => {{
-                        let [a, b] = B::halves::<S>(block.add($i * stride));
-                        let dot = S::dot_codes(S::dot_codes(start, a, codes), b, codes.add(16 * S::DOT.bytes()));
-                        acc[$i] = S::fma(S::from_i32(dot), S::lane::<$i>(scales), acc[$i]);
-                    }};
-                }
-                row!(0);
-                row!(1);
-                row!(2);
-                row!(3);
+                let [a, b] = B::halves::<S>(block);
+                let dot = S::dot_codes(S::dot_codes(start, a, codes), b, codes.add(16 * S::DOT.bytes()));
+                acc[$acc] = S::fma(S::from_i32(dot), $scale, acc[$acc]);
                 block = block.add(B::BYTES);
                 codes = codes.add(32 * S::DOT.bytes());
                 sums = sums.add(2);
-            }
-            S::sums(acc)
+            }};
         }
+        for _ in 0..blocks / 4 {
+            let four = S::mul(S::gather_halves(block, B::BYTES), S::load(scales));
+            scales = scales.add(4);
+            block!(S::lane::<0>(four), 0);
+            block!(S::lane::<1>(four), 1);
+            block!(S::lane::<2>(four), 0);
+            block!(S::lane::<3>(four), 1);
+        }
+        for _ in 0..blocks % 4 {
+            let one = S::mul(S::gather_halves(block, 0), S::load_splat(scales));
+            scales = scales.add(1);
+            block!(one, 0);
+        }
+        S::add(acc[0], acc[1])
     }
 }
