@@ -1,6 +1,6 @@
 //! The threads, the instructions they run, and what they need to write on while they do.
 
-use std::cell::UnsafeCell;
+use std::{cell::UnsafeCell, ops::Range};
 
 use super::{
     attend::Attention,
@@ -10,6 +10,9 @@ use super::{
     quantise::{Row, Tiles},
 };
 use crate::graph::Value;
+
+/// Elements that are worth another thread's while.
+const PART: usize = 16 << 10;
 
 /// What every operation works with. Nothing in it shrinks: the second step like another allocates nothing.
 pub struct Machine {
@@ -40,6 +43,19 @@ impl Machine {
             packed: Vec::new(),
             scores,
         }
+    }
+
+    /// Gives `job` all of y in parts of whole rows, on all threads where there is enough of it: which elements, and
+    /// they themselves.
+    pub fn by_rows(&self, y: &mut [f32], cols: usize, job: &(dyn Fn(Range<usize>, &mut [f32]) + Sync)) {
+        let (len, part) = (y.len(), (PART / cols.max(1)).max(1) * cols);
+        let y = Shared::new(y);
+        self.pool.run(len.div_ceil(part.max(1)), &|at, _| {
+            let range = at * part..len.min((at + 1) * part);
+            // Each job has a part of its own.
+            let y = unsafe { std::slice::from_raw_parts_mut(y.at(range.start), range.len()) };
+            job(range, y);
+        });
     }
 
     /// Attends, on all threads.

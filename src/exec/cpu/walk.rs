@@ -124,14 +124,20 @@ impl Cpu {
                 let weight = &weights[call.bound.weight(weight)].floats;
                 let (y, [x]) = operands!(x);
                 let x = floats(x)?;
-                isa.run(Norm { x, y, kind, weight, bias, eps });
+                machine.by_rows(y, node.cols, &|part, y| {
+                    isa.run(Norm { x: &x[part], y, kind, weight, bias, eps });
+                });
             }
             Op::Rope { x, kind, heads, turned, base } => {
                 let (y, [x]) = operands!(x);
                 let x = floats(x)?;
                 let (rows, dim) = (x.len() / node.cols.max(1), node.cols / heads);
                 let table = turns.rows(kind, turned, base, call.live.position, rows);
-                isa.run(Rope { x, y, kind, heads, dim, turned, table });
+                let width = table.len() / rows.max(1);
+                machine.by_rows(y, node.cols, &|part, y| {
+                    let table = &table[part.start / node.cols * width..part.end / node.cols * width];
+                    isa.run(Rope { x: &x[part], y, kind, heads, dim, turned, table });
+                });
             }
             Op::Store { x, cache } => {
                 let x = call.bound.place(x.index()).ok_or("what is stored has no place")?;
@@ -153,19 +159,27 @@ impl Cpu {
             }
             Op::Add(a, b) => {
                 let (y, [a, b]) = operands!(a, b);
-                isa.run(activate::Add { a: floats(a)?, b: floats(b)?, y });
+                let (a, b) = (floats(a)?, floats(b)?);
+                machine.by_rows(y, node.cols, &|part, y| {
+                    isa.run(activate::Add { a: &a[part.clone()], b: &b[part], y });
+                });
             }
             Op::Gate { a, b, act } => {
                 let (y, [a, b]) = operands!(a, b);
-                isa.run(Gate { a: floats(a)?, b: floats(b)?, y, act });
+                let (a, b) = (floats(a)?, floats(b)?);
+                machine.by_rows(y, node.cols, &|part, y| {
+                    isa.run(Gate { a: &a[part.clone()], b: &b[part], y, act });
+                });
             }
             Op::Scale { x, factor } => {
                 let (y, [x]) = operands!(x);
-                isa.run(activate::Scale { x: floats(x)?, y, factor });
+                let x = floats(x)?;
+                machine.by_rows(y, node.cols, &|part, y| isa.run(activate::Scale { x: &x[part], y, factor }));
             }
             Op::Act { x, act } => {
                 let (y, [x]) = operands!(x);
-                isa.run(Activate { x: floats(x)?, y, act });
+                let x = floats(x)?;
+                machine.by_rows(y, node.cols, &|part, y| isa.run(Activate { x: &x[part], y, act }));
             }
             Op::Rows { x, index } => {
                 let rows = call.rows(x);
