@@ -147,7 +147,10 @@ impl<O: Out> Kernel for Multiply<'_, O> {
 
 /// The products of `count` ≤ 6 rows of k numbers, `stride` apart, and a panel. Where rows are missing the sums are the
 /// last row's.
-#[inline(always)]
+///
+/// In WebAssembly a function of its own: inside a larger one V8 has other things in its registers.
+#[cfg_attr(target_arch = "wasm32", inline(never))]
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
 pub unsafe fn tile<S: Simd>(x: *const f32, stride: usize, count: usize, panel: *const f32, k: usize) -> Sums<S> {
     unsafe {
         let row = |i: usize| x.add(i.min(count - 1) * stride);
@@ -165,15 +168,20 @@ pub unsafe fn tile<S: Simd>(x: *const f32, stride: usize, count: usize, panel: *
                 sums[$token][1] = S::fma(x, $high, sums[$token][1]);
             })+};
         }
-        // Two at a time: the pointers move half as often, and LLVM finds no loads to move.
-        for _ in 0..k / 2 {
+        // What is left over of the fours comes first: sums that went on into a second loop would leave V8's registers in
+        // the one that matters.
+        for _ in 0..k % 4 {
+            step!(0);
+            w = w.add(ROWS);
+            x = [x[0].add(1), x[1].add(1), x[2].add(1), x[3].add(1), x[4].add(1), x[5].add(1)];
+        }
+        for _ in 0..k / 4 {
             step!(0);
             step!(1);
-            w = w.add(2 * ROWS);
-            x = [x[0].add(2), x[1].add(2), x[2].add(2), x[3].add(2), x[4].add(2), x[5].add(2)];
-        }
-        if k % 2 == 1 {
-            step!(0);
+            step!(2);
+            step!(3);
+            w = w.add(4 * ROWS);
+            x = [x[0].add(4), x[1].add(4), x[2].add(4), x[3].add(4), x[4].add(4), x[5].add(4)];
         }
         sums
     }
