@@ -41,10 +41,12 @@ pub enum Weights {
     Lowest,
     /// Bytes are by turns 127 and −128.
     Alternating,
+    /// Many scales are infinite or no numbers at all.
+    Damaged,
 }
 
 impl Weights {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Random,
         Self::Denormal,
         Self::Zero,
@@ -53,6 +55,7 @@ impl Weights {
         Self::High,
         Self::Lowest,
         Self::Alternating,
+        Self::Damaged,
     ];
 
     pub fn draw(self, ggml_type: GgmlType, blocks: usize) -> Box<[u8]> {
@@ -60,7 +63,7 @@ impl Weights {
         let size = ggml_type.block_bytes();
         let mut bytes: Box<[u8]> = (0..blocks * size)
             .map(|at| match self {
-                Self::Random | Self::Denormal | Self::Zero | Self::Largest => noise.byte(),
+                Self::Random | Self::Denormal | Self::Zero | Self::Largest | Self::Damaged => noise.byte(),
                 Self::Low => 0,
                 Self::High => 255,
                 Self::Lowest => 128,
@@ -80,6 +83,7 @@ impl Weights {
                         Self::Denormal => 1 + u16::from(noise.byte()) * 4,
                         Self::Zero => 0,
                         Self::Largest => f16::MAX.to_bits(),
+                        Self::Damaged => u16::from_le_bytes([noise.byte(), noise.byte()]) & 0x7fff | 0x7800,
                         _ => f16::from_f32(noise.number().abs()).to_bits(),
                     };
                 block[half..half + 2].copy_from_slice(&bits.to_le_bytes());

@@ -99,7 +99,7 @@ impl Isa {
         // Values of this type come from `available`, which asked the machine.
         unsafe {
             match self {
-                Self::Portable => Portable::enter(kernel),
+                Self::Portable => Portable::<0>::enter(kernel),
                 #[cfg(target_arch = "x86_64")]
                 Self::Avx2 => super::simd::X86::<0>::enter(kernel),
                 #[cfg(target_arch = "x86_64")]

@@ -4,9 +4,9 @@ use half::f16;
 
 use super::{Dot, Kernel, Simd};
 
-/// Arrays.
+/// Arrays. DOT is 0 for 16-bit pairs; 1 and 2 stand in for machines that multiply bytes, without a sign and with one.
 #[derive(Clone, Copy)]
-pub struct Portable;
+pub struct Portable<const DOT: u8 = 0>;
 
 /// Sixteen bytes.
 #[derive(Clone, Copy)]
@@ -31,8 +31,12 @@ fn mask(is: bool) -> u32 {
     if is { u32::MAX } else { 0 }
 }
 
-impl Simd for Portable {
-    const DOT: Dot = Dot::Pairs;
+impl<const DOT: u8> Simd for Portable<DOT> {
+    const DOT: Dot = match DOT {
+        0 => Dot::Pairs,
+        1 => Dot::Unsigned,
+        _ => Dot::Signed,
+    };
     type V = Bits;
 
     #[inline(always)]
@@ -243,15 +247,32 @@ impl Simd for Portable {
 
     #[inline(always)]
     unsafe fn dot(acc: Bits, w: Bits, x: Bits) -> Bits {
-        let (acc, w, x) = unsafe { (acc.i32s, w.i16s, x.i16s) };
-        let product = |i: usize| i32::from(w[i]) * i32::from(x[i]);
-        Bits { i32s: std::array::from_fn(|i| acc[i] + product(2 * i) + product(2 * i + 1)) }
+        let (w, x, at) = unsafe { (w, x, acc.i32s) };
+        let pair = |i: usize| unsafe { i32::from(w.i16s[i]) * i32::from(x.i16s[i]) };
+        let byte = |i: usize| unsafe { i32::from(w.bytes[i]) * number::<DOT>(x.bytes[i]) };
+        Bits {
+            i32s: std::array::from_fn(|i| {
+                at[i]
+                    + match DOT {
+                        0 => pair(2 * i) + pair(2 * i + 1),
+                        _ => (4 * i..4 * i + 4).map(byte).sum(),
+                    }
+            }),
+        }
     }
     #[inline(always)]
     unsafe fn dot_codes(acc: Bits, codes: Bits, x: *const u8) -> Bits {
         unsafe {
+            if DOT != 0 {
+                return Self::dot(acc, Self::load(x), codes);
+            }
             let acc = Self::dot(acc, Self::widen_low(codes), Self::load(x));
             Self::dot(acc, Self::widen_high(codes), Self::load(x.add(16)))
         }
     }
+}
+
+/// A byte as the second operand of a dot product of bytes.
+fn number<const DOT: u8>(byte: i8) -> i32 {
+    if DOT == 1 { i32::from(byte as u8) } else { i32::from(byte) }
 }
