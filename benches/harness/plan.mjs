@@ -66,7 +66,7 @@ function loupe(group, address, built, amount, quick) {
   const add = (artefact, threads, what, task, more) => {
     const name = artefact ?? (group === "before" ? "before" : "");
     const id = ["Loupe", name, what].filter(Boolean).join(" ");
-    const load = { ...(artefact && { artefact, threads }), ...(task.builtIn ? {} : { model: task.model }) };
+    const load = { ...(artefact && { engine: artefact, threads }), ...(task.builtIn ? {} : { model: task.model }) };
     const isolated = artefact?.endsWith("-mt") ?? false;
     runs.push({
       group,

@@ -6,12 +6,15 @@ export async function run(task) {
   const { Loupe } = await import(`${task.package}/index.js`);
   const load = await timed(() => Loupe.load(task.load));
   const loupe = load.value;
+  // A browser that cannot run what was asked for gets something else, which would be told under a wrong name.
+  const { engine, threads } = task.load;
+  if (engine && (loupe.engine.artefact !== engine || loupe.engine.threads !== threads)) throw new Error(loupe.engine.why.join("; "));
   const samples = { load: cost(load) };
   const memory = { loaded: await hostMemory() };
   if (task.builtIn) Object.assign(samples, await firstToken(loupe, task.builtIn));
   else Object.assign(samples, await stages(loupe, task));
   loupe.close();
-  return { samples, memory, model: loupe.model };
+  return { samples, memory, engine: loupe.engine };
 }
 
 /** From a picture's file to the first token of an answer about it, the model being loaded. */
