@@ -23,6 +23,8 @@ const { values: options } = parseArgs({
     quick: { type: "boolean", default: false },
     /** COMMIT=FOLDER: the `pkg/dist` of an earlier commit, to be measured in turn with today's. */
     before: { type: "string" },
+    /** Kernels and ceilings alone; `cargo xtask bench` measures the kernels without a browser, too. */
+    kernels: { type: "boolean", default: false },
     /** Where the report goes: NAME.md and NAME.json. */
     out: { type: "string" },
     /** Where `cargo xtask bench` put models and rivals. */
@@ -30,7 +32,7 @@ const { values: options } = parseArgs({
   },
 });
 
-const only = options.only.split(",").filter(Boolean);
+const only = (options.kernels ? "roofline,kernels" : options.only).split(",").filter(Boolean);
 const unknown = only.filter((engine) => !ENGINES.includes(engine));
 if (unknown.length) fail(`there is no engine ${unknown.join(", ")}; there are ${ENGINES.join(", ")}`);
 const repeats = options.quick ? 1 : Number(options.repeats);
@@ -72,6 +74,7 @@ const results = {
     "candle-core": /name = "candle-core"\nversion = "(.+)"/.exec(readFileSync(join(HERE, "candle/Cargo.lock"), "utf8"))?.[1],
   },
   before: earlier ? { commit: earlier } : recorded(),
+  kernels: options.kernels ? native() : [],
   runs: [],
 };
 
@@ -89,13 +92,14 @@ for (let repeat = 0, done = 0; repeat < repeats; repeat++) {
     const { group, id, threads, busy = false } = run;
     const begun = performance.now();
     const spinning = busy ? spinners(results.machine.cores - 1) : [];
-    const result = await runPage(
+    const { kernels = [], ...result } = await runPage(
       servers.get(run.isolated).address,
       { ...run, count: run.count && repeat === 0 },
       stop.signal,
     );
     for (const spinner of spinning) spinner.kill();
     if (stop.signal.aborted) break;
+    results.kernels.push(...kernels);
     results.runs.push({ repeat, group, id, threads, busy, files: fileBytes(run, sizeOf), ...result });
     const seconds = digits((performance.now() - begun) / 1e3);
     console.log(`[${done}/${total}] ${id}, ${threads} thread${threads > 1 ? "s" : ""}: ${summary(result)} (${seconds} s)`);
@@ -118,6 +122,12 @@ function recorded() {
   if (!existsSync(file)) return undefined;
   const { date, machine, before, runs } = JSON.parse(readFileSync(file, "utf8"));
   return { commit: before.commit, date, machine, runs: runs.filter(({ group }) => group === "before") };
+}
+
+/** What the kernels do without a browser: lines that `cargo bench --bench kernels` printed. */
+function native() {
+  const lines = readFileSync(join(options.built, "kernels.jsonl"), "utf8").split("\n");
+  return lines.filter(Boolean).map((line) => JSON.parse(line));
 }
 
 /** Processes that keep a core busy each. */

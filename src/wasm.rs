@@ -5,6 +5,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::{
     error::{Error, Result},
+    exec::cpu::{bench::Bench, isa::Isa},
     gguf::Stream,
     protocol::{Event, Request},
     session::{Session, Source},
@@ -93,4 +94,11 @@ impl Engine {
         self.session = Some(session);
         Ok(())
     }
+}
+
+/// Measures a layer's kernel on one thread (JSON of [`Layer`](crate::exec::cpu::bench::Layer) in, of
+/// [`Speed`](crate::exec::cpu::bench::Speed) out), for the benchmark.
+#[wasm_bindgen]
+pub fn measure(layer: &str) -> std::result::Result<String, JsError> {
+    Ok(serde_json::to_string(&Bench::new(Isa::detect(), 1).layer(serde_json::from_str(layer)?)?)?)
 }

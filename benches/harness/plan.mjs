@@ -1,6 +1,6 @@
 // Which engines are measured, with which files, in which order.
 
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 const model = (name) => `/models/${name}`;
@@ -10,7 +10,7 @@ const Q8_0 = { text: model("text-q8_0.gguf"), vision: model("mmproj-resampler-q8
 const BUILT_IN = { width: 1344, height: 1008, question: "How many circles are there?" };
 
 /** What a person may name with `--only`. */
-export const ENGINES = ["roofline", "loupe", "before", "wllama", "ort", "candle"];
+export const ENGINES = ["roofline", "kernels", "loupe", "before", "wllama", "ort", "candle"];
 
 /**
  * Every run of one repeat. `id` is the line of the report, `engine` the page that is opened, `files` what the model's files
@@ -31,6 +31,14 @@ export function plan({ only, quick, roots }) {
   if (wanted("roofline")) {
     for (const threads of [1, 2])
       runs.push(one("roofline", `roofline, ${threads}`, "roofline", threads, { seconds: quick ? 0.3 : 0.6 }));
+  }
+  if (wanted("kernels")) {
+    const layers = JSON.parse(readFileSync(new URL("../layers.json", import.meta.url), "utf8"));
+    const single = artefacts(roots["/pkg"])
+      .map(([name]) => name)
+      .filter((name) => ["base", "relaxed"].includes(name));
+    for (const artefact of single)
+      runs.push(one("kernels", `kernels, ${artefact}`, "kernels", 1, { package: "/pkg", artefact, layers }));
   }
   if (wanted("loupe")) runs.push(...loupe("loupe", "/pkg", artefacts(roots["/pkg"]), amount, quick));
   if (wanted("before") && roots["/before"])

@@ -2,7 +2,9 @@
 
 import { Samples, times } from "./samples.mjs";
 import { decodeBytes, ENCODE, prefill, WEIGHTS } from "./shape.mjs";
-import { digits, spread } from "./statistics.mjs";
+import { kernels } from "./kernels.mjs";
+import { digits, percent, spread } from "./statistics.mjs";
+import { table } from "./table.mjs";
 
 const ALL = ["loupe", "before", "ort", "candle", "wllama"];
 const STAGES = { encode: "encode 512²", prefill128: "prefill 128", prefill1024: "prefill 1,024", decode: "decode" };
@@ -22,7 +24,7 @@ export function report(results) {
     busy(samples),
     firstToken(samples),
     memory(samples),
-    kernels(results.kernels ?? []),
+    kernels(results.kernels ?? [], samples),
     failures(results),
   ];
   return `${parts.filter(Boolean).join("\n\n")}\n`;
@@ -44,13 +46,6 @@ Written by \`cargo xtask bench\`; [README.md](README.md) says what is measured, 
 
 Model: weights of chance in the shape of SmolVLM-256M, the same for all, unless a line says “built-in”. Numbers are medians
 (least–most).`;
-}
-
-function table(title, columns, rows, note) {
-  if (rows.length === 0) return undefined;
-  const line = (cells) => `| ${cells.join(" | ")} |`;
-  const body = [line(columns), line(columns.map((_, i) => (i ? "--:" : "---"))), ...rows.map(line)].join("\n");
-  return [`## ${title}`, note, body].filter(Boolean).join("\n\n");
 }
 
 function stages(samples, title, by) {
@@ -133,8 +128,6 @@ weights, held against reading 512 MB.`;
     : undefined;
 }
 
-const percent = (share) => (Number.isFinite(share) ? `${digits(share * 100)} %` : "–");
-
 const faster = (what, ratio) => (Number.isFinite(ratio) ? `${what}, **${digits(ratio)}×**` : what);
 
 function threads(samples) {
@@ -203,20 +196,6 @@ function memory(samples) {
   const note = `Of the renderer process, less the ${digits(samples.empty / MIB)} MiB of an empty page. “While loading” is what loading held for a moment beside what it kept.`;
   const columns = ["engine", "files, MiB", "loaded", "more while loading", "peak", "peak ÷ files", "browser's own count"];
   return table("Memory, MiB", columns, rows, note);
-}
-
-function kernels(lines) {
-  const rows = lines.map(({ isa, kernel, type, m, n, k, gops, gbs }) => [
-    isa ?? "–",
-    kernel,
-    type,
-    m,
-    n,
-    k,
-    digits(gops),
-    digits(gbs),
-  ]);
-  return table("Kernels", ["instructions", "kernel", "type", "m", "n", "k", "Gop/s", "GB/s"], rows);
 }
 
 function failures({ runs }) {

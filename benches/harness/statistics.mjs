@@ -17,3 +17,8 @@ export function spread(values) {
   const middle = digits(median(values));
   return values.length === 1 ? middle : `${middle} (${digits(Math.min(...values))}–${digits(Math.max(...values))})`;
 }
+
+/** A share as a percentage. */
+export function percent(share) {
+  return Number.isFinite(share) ? `${digits(share * 100)} %` : "–";
+}

@@ -8,7 +8,8 @@ export async function run(task) {
   const loupe = load.value;
   // A browser that cannot run what was asked for gets something else, which would be told under a wrong name.
   const { engine, threads } = task.load;
-  if (engine && (loupe.engine.artefact !== engine || loupe.engine.threads !== threads)) throw new Error(loupe.engine.why.join("; "));
+  if (engine && (loupe.engine.artefact !== engine || loupe.engine.threads !== threads))
+    throw new Error(loupe.engine.why.join("; "));
   const samples = { load: cost(load) };
   const memory = { loaded: await hostMemory() };
   if (task.builtIn) Object.assign(samples, await firstToken(loupe, task.builtIn));

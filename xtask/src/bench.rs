@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     build::{self, fingerprint, read, unless_done},
-    steps::{Done, cargo, root, run, run_quietly, step, target},
+    steps::{Done, cargo, output, root, run, run_quietly, step, target},
     test::chromium,
 };
 
@@ -26,7 +26,9 @@ pub fn beside_rivals(arguments: &[String]) -> Done {
         return Err("the benchmark reads CPU time and memory from /proc, so it runs on Linux alone".into());
     }
     let chromium = chromium()?;
-    let only = arguments.iter().skip_while(|argument| *argument != "--only").nth(1);
+    let kernels_alone = arguments.iter().any(|argument| argument == "--kernels");
+    let only = arguments.iter().skip_while(|argument| *argument != "--only").nth(1).map(String::as_str);
+    let only = if kernels_alone { Some("roofline") } else { only };
     let wanted = |engine: &str| only.is_none_or(|only| only.split(',').any(|name| name == engine));
     build::everything()?;
     if wanted("wllama") || wanted("ort") {
@@ -41,6 +43,9 @@ pub fn beside_rivals(arguments: &[String]) -> Done {
             run(Command::new(target().join("tool/bindgen")).args([compile(CANDLE)?, folder().join("candle")]))
         })?;
     }
+    if kernels_alone {
+        step("Measuring the kernels without a browser", kernels)?;
+    }
     replaced_by(
         Command::new("node")
             .arg(root().join("benches/bench.mjs"))
@@ -49,6 +54,12 @@ pub fn beside_rivals(arguments: &[String]) -> Done {
             .args(arguments)
             .env("LOUPE_CHROMIUM", chromium),
     )
+}
+
+/// Writes what `benches/kernels.rs` prints to where the harness looks for it.
+fn kernels() -> Done {
+    let lines = output(&mut cargo(&["bench", "--quiet", "--bench", "kernels"]))?;
+    write(&folder().join("kernels.jsonl"), &lines)
 }
 
 /// Where everything lies that is no part of the repository.

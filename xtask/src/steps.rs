@@ -62,6 +62,18 @@ pub fn run_quietly(command: &mut Command) -> Done {
     Err(format!("{name} failed ({}); what it printed above says why", output.status))
 }
 
+/// What a command prints.
+pub fn output(command: &mut Command) -> Done<String> {
+    command.current_dir(root()).stdin(Stdio::null()).stderr(Stdio::inherit());
+    let name = name(command);
+    let output = command.output().map_err(|error| format!("{name} cannot be started: {error}"))?;
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    } else {
+        Err(format!("{name} failed ({}); what it printed above says why", output.status))
+    }
+}
+
 /// Does `aside` on a second thread while `main` runs; the first failure counts.
 pub fn meanwhile(aside: impl FnOnce() -> Done + Send, main: impl FnOnce() -> Done) -> Done {
     thread::scope(|scope| {
