@@ -1,7 +1,7 @@
 //! Products in f32: layers whose weights are not quantised, and the two of an attention.
 //!
-//! As in [`gemm`](super::gemm), eight rows of weights become a panel that many tokens pass by; here a tile is 6 × 8, whose
-//! twelve sums take twelve of the fifteen registers that V8 has to give. Activations are read where they lie.
+//! As in [`gemm`](super::gemm), eight rows of weights become a panel that tiles of four tokens pass by. Activations are
+//! read where they lie.
 
 use std::{marker::PhantomData, ops::Range};
 
@@ -10,9 +10,9 @@ use super::simd::{Kernel, Simd};
 /// Rows in a panel.
 pub const ROWS: usize = 8;
 /// Tokens in a tile.
-pub const TOKENS: usize = 6;
+pub const TOKENS: usize = 4;
 
-/// A tile's sums, `[6, 8]`: two vectors a token.
+/// A tile's sums, `[4, 8]`: two vectors a token.
 pub type Sums<S> = [[<S as Simd>::V; 2]; TOKENS];
 
 /// Numbers as they lie in a file or a cache.
@@ -145,43 +145,31 @@ impl<O: Out> Kernel for Multiply<'_, O> {
     }
 }
 
-/// The products of `count` ≤ 6 rows of k numbers, `stride` apart, and a panel. Where rows are missing the sums are the
+/// The products of `count` ≤ 4 rows of k numbers, `stride` apart, and a panel. Where rows are missing the sums are the
 /// last row's.
 ///
-/// In WebAssembly a function of its own: inside a larger one V8 has other things in its registers.
+/// The loop is left to V8 to unroll. LLVM would bring the additions to one sum together, which needs the weights of several
+/// steps at once, more than there are registers. And in WebAssembly it is a function of its own, because inside a
+/// larger one V8 keeps other things in its registers.
 #[cfg_attr(target_arch = "wasm32", inline(never))]
 #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
 pub unsafe fn tile<S: Simd>(x: *const f32, stride: usize, count: usize, panel: *const f32, k: usize) -> Sums<S> {
     unsafe {
-        let row = |i: usize| x.add(i.min(count - 1) * stride);
-        let mut x = [row(0), row(1), row(2), row(3), row(4), row(5)];
+        let mut rows = [x; TOKENS];
+        for (i, row) in rows.iter_mut().enumerate() {
+            *row = x.add(i.min(count - 1) * stride);
+        }
         let mut w = panel;
         let mut sums = [[S::zero(); 2]; TOKENS];
-        macro_rules! step {
-            ($at:literal) => {{
-                let (low, high) = (S::load(w.add(ROWS * $at)), S::load(w.add(ROWS * $at + 4)));
-                step!($at, low, high, 0 1 2 3 4 5);
-            }};
-            ($at:literal, $low:ident, $high:ident, $($token:literal)+) => {$({
-                let x = S::load_splat(x[$token].add($at));
-                sums[$token][0] = S::fma(x, $low, sums[$token][0]);
-                sums[$token][1] = S::fma(x, $high, sums[$token][1]);
-            })+};
-        }
-        // What is left over of the fours comes first: sums that went on into a second loop would leave V8's registers in
-        // the one that matters.
-        for _ in 0..k % 4 {
-            step!(0);
+        for _ in 0..k {
+            let (low, high) = (S::load(w), S::load(w.add(4)));
+            for (row, sums) in rows.iter_mut().zip(&mut sums) {
+                let x = S::load_splat(*row);
+                sums[0] = S::fma(x, low, sums[0]);
+                sums[1] = S::fma(x, high, sums[1]);
+                *row = row.add(1);
+            }
             w = w.add(ROWS);
-            x = [x[0].add(1), x[1].add(1), x[2].add(1), x[3].add(1), x[4].add(1), x[5].add(1)];
-        }
-        for _ in 0..k / 4 {
-            step!(0);
-            step!(1);
-            step!(2);
-            step!(3);
-            w = w.add(4 * ROWS);
-            x = [x[0].add(4), x[1].add(4), x[2].add(4), x[3].add(4), x[4].add(4), x[5].add(4)];
         }
         sums
     }

@@ -1,4 +1,4 @@
-//! Six queries at a time against packed keys and values.
+//! Four queries at a time against packed keys and values.
 //!
 //! A head is packed as its keys, panels of eight, `[keys/8, dim, 8]`, and then its values, panels of eight channels,
 //! `[dim/8, keys, 8]`; what is missing in either is zeros.
@@ -85,7 +85,7 @@ unsafe fn few<S: Simd, F: Floats>(from: *const F::Number, count: usize) -> S::V 
     unsafe { S::load(numbers.as_ptr()) }
 }
 
-/// What up to six queries of one head see.
+/// What up to four queries of one head see.
 pub struct Tile<'a> {
     pub shape: Shape,
     pub head: usize,

@@ -1,6 +1,6 @@
 //! softmax(scale·q·kᵀ)·v, head by head, without ever holding all scores.
 //!
-//! Many queries: keys and values are packed once into panels, as a matrix product's weights are, and six queries after
+//! Many queries: keys and values are packed once into panels, as a matrix product's weights are, and four queries after
 //! the other see all their keys ([`many`]). One query: keys and values are read once, where they lie ([`one`]).
 //!
 //! The scores are in binary orders of magnitude (`scale·log₂e` is multiplied into the queries), so that 2ᵗ makes weights of
@@ -73,7 +73,7 @@ impl Shape {
         self.keys.next_multiple_of(ROWS)
     }
 
-    /// From one query's scores to the next's: a line more than they take, lest six rows of a power of two share a set of
+    /// From one query's scores to the next's: a line more than they take, lest rows of a power of two share a set of
     /// the cache.
     fn score_stride(&self) -> usize {
         self.padded() + 16
