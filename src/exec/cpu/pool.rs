@@ -148,7 +148,7 @@ pub fn help(thread: usize) {
     hired::TEAM.serve(thread);
 }
 
-/// To be called when a helper has trapped in the middle of a job: the caller that waits for that job panics.
+/// To be called when a helper has trapped: the run under way panics instead of waiting for ever, or else the next one.
 #[cfg(target_arch = "wasm32")]
 pub fn mourn() {
     hired::TEAM.mourn();

@@ -89,9 +89,9 @@ impl Team {
         let mine = self.drain(0);
         if self.unfinished.fetch_sub(mine, SeqCst) > mine {
             self.done.wait(|| self.unfinished.load(SeqCst) == 0 || self.bereft.load(SeqCst));
-            // Only WebAssembly is bereft of helpers, and there a panic does not unwind.
-            assert!(!self.bereft.load(SeqCst), "a helper died in the middle of a job");
         }
+        // Only WebAssembly is bereft of helpers, and there a panic does not unwind.
+        assert!(!self.bereft.load(SeqCst), "a helper thread died");
         if self.panicked.swap(false, Relaxed) { locked(&self.panic).take().map_or(Ok(()), Err) } else { Ok(()) }
     }
 
@@ -116,7 +116,7 @@ impl Team {
         self.work.ring();
     }
 
-    /// A helper died with a job in hand: the run under way will not end.
+    /// A helper died, maybe with a job in hand and half of its work written: nothing is to be had from this team any more.
     #[cfg(target_arch = "wasm32")]
     pub fn mourn(&self) {
         self.bereft.store(true, SeqCst);
