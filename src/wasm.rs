@@ -5,7 +5,10 @@ use wasm_bindgen::prelude::*;
 
 use crate::{
     error::{Error, Result},
-    exec::cpu::{bench::Bench, isa::Isa},
+    exec::{
+        AnyExecutor,
+        cpu::{bench::Bench, isa::Isa, pool},
+    },
     gguf::Stream,
     protocol::{Event, Request},
     session::{Session, Source},
@@ -21,15 +24,16 @@ pub struct Engine {
     session: Option<Session>,
     /// Events that no step caused.
     events: Vec<Event>,
+    threads: usize,
 }
 
 #[wasm_bindgen]
 impl Engine {
-    /// An engine without a model.
+    /// An engine without a model. It runs on `threads` threads, all but one of which have [arrived](arrive).
     #[wasm_bindgen(constructor)]
-    pub fn new() -> Self {
+    pub fn new(threads: usize) -> Self {
         console_error_panic_hook::set_once();
-        Self::default()
+        Self { threads, ..Self::default() }
     }
 
     /// Takes the next bytes of file 0 or 1: the language model and the vision encoder, in either order.
@@ -56,6 +60,30 @@ impl Engine {
         };
         serde_json::to_string(&events).ok()
     }
+}
+
+/// The compiled module, for workers to make instances of that share the engine's memory.
+#[wasm_bindgen]
+pub fn module() -> JsValue {
+    wasm_bindgen::module()
+}
+
+/// A worker that shares the engine's memory reports to it; its number, or nothing when the engine goes on without it.
+#[wasm_bindgen]
+pub fn arrive() -> Option<usize> {
+    pool::arrive()
+}
+
+/// Does jobs of the engine for the rest of the worker's life.
+#[wasm_bindgen]
+pub fn help(thread: usize) {
+    pool::help(thread);
+}
+
+/// Tells the engine that a worker died in the middle of a job, so that it dies too and does not wait for ever.
+#[wasm_bindgen]
+pub fn mourn() {
+    pool::mourn();
 }
 
 impl Engine {
@@ -89,7 +117,7 @@ impl Engine {
         if let Some(damage) = self.damage.take() {
             return Err(damage);
         }
-        let session = Session::open(a.finish()?, b.finish()?)?;
+        let session = Session::open_on(a.finish()?, b.finish()?, AnyExecutor::cpu(self.threads))?;
         self.events.push(Event::Ready { model: session.info().clone() });
         self.session = Some(session);
         Ok(())

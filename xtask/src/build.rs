@@ -7,9 +7,10 @@ use std::{
     process::Command,
 };
 
-use crate::steps::{Done, cargo, meanwhile, root, run, run_quietly, step, target};
-
-const WASM: &str = "wasm32-unknown-unknown";
+use crate::{
+    engine::{self, WASM},
+    steps::{Done, meanwhile, root, run, run_quietly, step},
+};
 
 /// The built-in model: the language model and its eyes.
 const MODEL: [&str; 2] = ["loupe-base-q8_0.gguf", "mmproj-loupe-base-q8_0.gguf"];
@@ -19,10 +20,10 @@ pub fn everything() -> Done {
     tools()?;
     // Linking the engine keeps one core busy for long; the other can build the tool and fetch the page's packages.
     meanwhile(
-        || npm_ci().and_then(|()| bindgen_tool()),
-        || step("Compiling the engine to WebAssembly (the first time takes some minutes)", compile),
+        || npm_ci().and_then(|()| engine::bindgen_tool()),
+        || step("Compiling the engine to WebAssembly (the first time takes some minutes)", engine::compile),
     )?;
-    step("Writing the engine's JavaScript", bind)?;
+    step("Writing the engine's JavaScript", engine::bind)?;
     step("Building the package and the page", page)
 }
 
@@ -59,22 +60,6 @@ pub fn npm_ci() -> Done {
     })
 }
 
-fn bindgen_tool() -> Done {
-    run_quietly(&mut cargo(&["build", "--quiet", "--package", "bindgen", "--profile", "tool"]))
-}
-
-fn compile() -> Done {
-    run(&mut cargo(&["build", "--lib", "--profile", "wasm", "--target", WASM, "--no-default-features"]))
-}
-
-fn bind() -> Done {
-    let module = target().join(WASM).join("wasm/loupe.wasm");
-    let folder = root().join("pkg/dist/engine");
-    unless_done(&folder.join(".built"), fingerprint(&read(&module)?), || {
-        run(Command::new(target().join("tool/bindgen")).args([&module, &folder]))
-    })
-}
-
 /// Type-checks and compiles the library into `pkg/dist`, puts model and licences beside it, and builds the page from it.
 fn page() -> Done {
     let [package, dist] = ["pkg", "pkg/dist"].map(|folder| root().join(folder));
@@ -97,9 +82,14 @@ fn page() -> Done {
 }
 
 fn copy(file: &Path, folder: &Path) -> Done {
-    let copied = fs::create_dir_all(folder)
-        .and_then(|()| fs::copy(file, folder.join(file.file_name().unwrap_or(file.as_os_str()))));
-    copied.map(drop).map_err(|error| format!("{} cannot be copied to {}: {error}", file.display(), folder.display()))
+    copied(file, &folder.join(file.file_name().unwrap_or(file.as_os_str())))
+}
+
+/// Copies a file to a place whose folder need not exist.
+pub fn copied(file: &Path, to: &Path) -> Done {
+    let folder = to.parent().map_or(Ok(()), fs::create_dir_all);
+    let copied = folder.and_then(|()| fs::copy(file, to));
+    copied.map(drop).map_err(|error| format!("{} cannot be copied to {}: {error}", file.display(), to.display()))
 }
 
 /// Runs `work` unless `stamp` says that it was done for the same inputs.

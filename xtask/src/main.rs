@@ -4,6 +4,7 @@
 
 mod bench;
 mod build;
+mod engine;
 mod serve;
 mod steps;
 mod test;
