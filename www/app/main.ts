@@ -1,6 +1,6 @@
 // The page: one picture, one conversation, one model.
 
-import { builtIn, Loupe, LoupeError, type ModelFiles, type Seen } from "loupe-vlm";
+import { builtIn, Loupe, LoupeError, type Artefact, type LoadOptions, type Seen } from "loupe-vlm";
 import { offerCamera } from "./camera.js";
 import { addTurn, clearTurns } from "./conversation.js";
 import { announce, byId, tell } from "./dom.js";
@@ -9,7 +9,7 @@ import { countRequests } from "./network.js";
 import { GENERAL_QUESTIONS, offerSamples } from "./samples.js";
 import * as stage from "./stage.js";
 import * as status from "./status.js";
-import { layoutInWords, megabytes, modelInWords } from "./words.js";
+import { engineInWords, layoutInWords, megabytes, modelInWords } from "./words.js";
 
 const modelError = byId("model-error", HTMLElement);
 const suggestions = byId("suggestions", HTMLUListElement);
@@ -126,10 +126,27 @@ function sentence(error: unknown): string {
   return "Something in this page went wrong; reload it, and report what the browser's console says.";
 }
 
-/** `?text=…&vision=…` names another model, hosted beside the page. */
-function model(): ModelFiles {
+/**
+ * What the page's address asks for: `?text=…&vision=…` another model, hosted beside the page; `?engine=…&threads=…` how to
+ * run it.
+ */
+function wishes(): LoadOptions {
   const { searchParams } = new URL(location.href);
-  return { text: searchParams.get("text") ?? builtIn.text, vision: searchParams.get("vision") ?? builtIn.vision };
+  const model = { text: searchParams.get("text") ?? builtIn.text, vision: searchParams.get("vision") ?? builtIn.vision };
+  const threads = searchParams.get("threads");
+  // Loupe itself says what is wrong with a name that is no artefact's.
+  const engine = (searchParams.get("engine") ?? undefined) as Artefact | undefined;
+  return { model, engine, threads: threads === null ? undefined : Number(threads) };
+}
+
+/** Says below everything what was loaded and what runs it. */
+function describe(loupe: Loupe): void {
+  const lines = [modelInWords(loupe.model), engineInWords(loupe.engine)].map((words) => {
+    const line = document.createElement("p");
+    line.textContent = words;
+    return line;
+  });
+  byId("model", HTMLElement).replaceChildren(...lines);
 }
 
 async function start(): Promise<void> {
@@ -137,7 +154,7 @@ async function start(): Promise<void> {
   offerCamera(take, stage.clear);
   const samples = offerSamples(take);
   const loupe = await Loupe.load({
-    model: model(),
+    ...wishes(),
     onProgress: ({ loaded, total }) => {
       const of = total > 0 ? ` of ${megabytes(total)}` : "";
       status.busy(`Fetching the model, ${megabytes(loaded)}${of} MB`, loaded, total);
@@ -155,12 +172,13 @@ async function start(): Promise<void> {
   loupe.on("restarted", ({ picture }) => {
     status.idle();
     told = undefined;
+    describe(loupe);
     if (!picture) sight = Promise.resolve(undefined);
   });
   loupe.on("ended", giveUp);
   await Promise.all([samples, document.fonts.ready]);
   countRequests(loupe);
-  byId("model", HTMLElement).textContent = modelInWords(loupe.model);
+  describe(loupe);
   status.idle();
   opened.resolve(loupe);
 }

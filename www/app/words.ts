@@ -1,6 +1,6 @@
 // Numbers in words.
 
-import type { Layout, ModelInfo } from "loupe-vlm";
+import type { EngineInfo, Layout, ModelInfo } from "loupe-vlm";
 
 /** "84 tokens", "1 token". */
 export function count(n: number, noun: string): string {
@@ -27,4 +27,9 @@ export function layoutInWords({ width, height, columns, rows, tokens }: Layout):
 export function modelInWords({ name, parameters, bytes, context, hash }: ModelInfo): string {
   const millions = (parameters / 1e6).toFixed(1);
   return `${name}: ${millions} million weights in ${megabytes(bytes)} MB, ${count(context, "token")} of memory, hash ${hash}`;
+}
+
+/** "Engine relaxed-mt on 2 threads: this machine has 2 cores". */
+export function engineInWords({ artefact, threads, why }: EngineInfo): string {
+  return `Engine ${artefact} on ${count(threads, "thread")}: ${why.join("; ")}`;
 }

@@ -1,5 +1,6 @@
 // The page's side of the worker: one promise for each call, and a new worker when the old one dies or stops answering.
 
+import type { EngineInfo, EngineOptions } from "./caps.js";
 import type { Emitter } from "./emitter.js";
 import { aborted, LoupeError } from "./error.js";
 import type { Answer, AskOptions, Event, Layout, ModelInfo, Request, SeeTimings } from "./protocol.gen.js";
@@ -42,7 +43,10 @@ interface Answering {
 }
 
 export class Client {
+  /** What runs, from the moment a model is open. */
+  engine: EngineInfo = { artefact: "base", threads: 1, why: [] };
   #worker: Worker | undefined;
+  readonly #wanted: EngineOptions;
   #files: readonly Source[];
   #opening: PromiseWithResolvers<ModelInfo> | undefined;
   #looking = new Map<number, Looking>();
@@ -54,8 +58,9 @@ export class Client {
   #ready: Promise<unknown> = Promise.resolve();
   readonly #events: Emitter<LoupeEvents>;
 
-  constructor(files: readonly Source[], events: Emitter<LoupeEvents>) {
+  constructor(files: readonly Source[], wanted: EngineOptions, events: Emitter<LoupeEvents>) {
     this.#files = files;
+    this.#wanted = wanted;
     this.#events = events;
   }
 
@@ -69,7 +74,7 @@ export class Client {
     });
     this.#worker = worker;
     this.#opening = Promise.withResolvers();
-    this.#post({ type: "open", files: this.#files });
+    this.#post({ type: "open", files: this.#files, engine: this.#wanted });
     return this.#opening.promise;
   }
 
@@ -163,6 +168,9 @@ export class Client {
     switch (message.type) {
       case "fetched":
         return this.#events.emit("fetched", message);
+      case "engine":
+        this.engine = message.engine;
+        return;
       case "kept":
         this.#files = message.files;
         return;

@@ -8,6 +8,7 @@
  * ```
  */
 
+import { ARTEFACTS, type Artefact, type EngineInfo } from "./caps.js";
 import { Client, type LoupeEvents, type Seen } from "./client.js";
 import { Emitter } from "./emitter.js";
 import { aborted, LoupeError } from "./error.js";
@@ -18,8 +19,12 @@ import type { Source } from "./wire.js";
 export { builtIn } from "./model.js";
 export { LoupeError } from "./error.js";
 export { watchRequests } from "./network.js";
+export type { Artefact, EngineInfo } from "./caps.js";
 export type { LoupeEvents, Seen } from "./client.js";
 export type { Answer, AskOptions, ErrorKind, Finish, Layout, ModelInfo, Phase, SeeTimings, Usage } from "./protocol.gen.js";
+
+/** More threads than any machine we know could use. */
+const MOST_THREADS = 64;
 
 /** A model is two GGUF files: the language model and its eyes. */
 export interface ModelFiles {
@@ -30,6 +35,10 @@ export interface ModelFiles {
 export interface LoadOptions {
   /** The model; the built-in one unless told otherwise. */
   readonly model?: ModelFiles;
+  /** Which of the engine's artefacts to run; the best that this browser and this page allow unless told otherwise. */
+  readonly engine?: Artefact | undefined;
+  /** How many threads to run it on; as many as the machine has cores, and at most 8, unless told otherwise. */
+  readonly threads?: number | undefined;
   readonly signal?: AbortSignal;
   /** Hears bytes as they arrive; `total` is 0 while unknown. */
   readonly onProgress?: (progress: LoupeEvents["fetched"]) => void;
@@ -63,11 +72,17 @@ export class Loupe {
   }
 
   /** Fetches and opens a model. */
-  static async load({ model = builtIn, signal, onProgress }: LoadOptions = {}): Promise<Loupe> {
+  static async load({ model = builtIn, engine, threads, signal, onProgress }: LoadOptions = {}): Promise<Loupe> {
     signal?.throwIfAborted();
+    if (engine !== undefined && !ARTEFACTS.includes(engine)) {
+      throw new LoupeError("usage", `"${engine}" is no engine; there are ${ARTEFACTS.join(", ")}.`);
+    }
+    if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= MOST_THREADS)) {
+      throw new LoupeError("usage", `"${threads}" is no number of threads; give one from 1 to ${MOST_THREADS}.`);
+    }
     const events = new Emitter<LoupeEvents>();
     const deaf = onProgress && events.on("fetched", onProgress);
-    const client = new Client([source(model.text), source(model.vision)], events);
+    const client = new Client([source(model.text), source(model.vision)], { artefact: engine, threads }, events);
     const stop = (): void => client.close();
     signal?.addEventListener("abort", stop, { once: true });
     try {
@@ -76,6 +91,11 @@ export class Loupe {
       signal?.removeEventListener("abort", stop);
       deaf?.();
     }
+  }
+
+  /** Which engine runs, on how many threads, and why. */
+  get engine(): EngineInfo {
+    return this.#client.engine;
   }
 
   /** Hears of `type` from now on; call what it returns to stop. */

@@ -1,15 +1,17 @@
 // The worker: owns the engine, feeds it requests and passes its events on. It takes one bounded step at a time and
 // reads its messages between steps, so that a stop arrives while an answer is being given.
 
-import init, { Engine } from "./engine/loupe.js";
+import type { EngineOptions } from "./caps.js";
 import { LoupeError } from "./error.js";
 import { fetchFiles } from "./fetch.js";
 import { watchRequests } from "./network.js";
 import { decodeInBrowser, isKnownFormat } from "./pixels.js";
 import type { Event, Request } from "./protocol.gen.js";
+import { start, type Engine } from "./start.js";
 import type { FromWorker, Source, ToWorker } from "./wire.js";
 
-const ready = init().then(() => new Engine());
+/** The engine, once the first message has said which. */
+let started: Promise<Engine> | undefined;
 const breath = new MessageChannel();
 /** What is to be handed to the engine before its next step: it takes nothing in the middle of one. */
 const inbox: Request[] = [];
@@ -25,7 +27,7 @@ self.addEventListener("message", ({ data }: MessageEvent<ToWorker>) => {
 });
 
 async function receive(message: ToWorker): Promise<void> {
-  const engine = await ready;
+  const engine = await (started ??= begin(message.type === "open" ? message.engine : {}));
   switch (message.type) {
     case "open":
       if (!(await open(engine, message.files))) return;
@@ -39,6 +41,12 @@ async function receive(message: ToWorker): Promise<void> {
       break;
   }
   work(engine).catch(reportError);
+}
+
+async function begin(options: EngineOptions): Promise<Engine> {
+  const { engine, info } = await start(options);
+  post({ type: "engine", engine: info });
+  return engine;
 }
 
 /** Fetches and opens the model; false, with the reason posted, where that cannot be done. */

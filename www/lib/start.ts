@@ -1,0 +1,79 @@
+// Starting the engine: the artefact that suits this machine, and its helper threads.
+
+import { choose, inspect, type EngineInfo, type EngineOptions } from "./caps.js";
+import type { Engine } from "./engine/base/loupe.js";
+import type { FromThread, ToThread } from "./wire.js";
+
+export type { Engine } from "./engine/base/loupe.js";
+
+/** What every artefact's JavaScript offers. */
+interface Glue {
+  default(): Promise<{ readonly memory: WebAssembly.Memory }>;
+  readonly Engine: new (threads: number) => Engine;
+  /** The compiled module, for threads to make their instances of. */
+  module(): WebAssembly.Module;
+}
+
+const GLUE = {
+  base: (): Promise<Glue> => import("./engine/base/loupe.js"),
+  relaxed: (): Promise<Glue> => import("./engine/relaxed/loupe.js"),
+  "relaxed-mt": (): Promise<Glue> => import("./engine/relaxed-mt/loupe.js"),
+};
+
+/** What comes after an artefact that did not start. */
+const SIMPLER = { "relaxed-mt": "relaxed", relaxed: "base", base: undefined } as const;
+
+/** How long a helper may take to arrive, in milliseconds. */
+const PATIENCE = 10_000;
+
+/** An engine in this worker, and what it is. */
+export async function start(options: EngineOptions): Promise<{ engine: Engine; info: EngineInfo }> {
+  for (let info = choose(options, inspect()); ; ) {
+    try {
+      return await instantiate(info);
+    } catch (cause) {
+      // There may be no room for a memory that can be shared, or the file may be missing on the server.
+      const artefact = SIMPLER[info.artefact];
+      if (!artefact) throw cause;
+      info = { artefact, threads: 1, why: [...info.why, `${info.artefact} did not start: ${reason(cause)}`] };
+    }
+  }
+}
+
+async function instantiate(info: EngineInfo): Promise<{ engine: Engine; info: EngineInfo }> {
+  const glue = await GLUE[info.artefact]();
+  const { memory } = await glue.default();
+  const helpers = Array.from({ length: info.threads - 1 }, () => hire({ module: glue.module(), memory }));
+  const missing = (await Promise.allSettled(helpers)).filter((helper) => helper.status === "rejected");
+  const threads = info.threads - missing.length;
+  const why = missing.map((helper) => `a thread did not start: ${reason(helper.reason)}`);
+  return { engine: new glue.Engine(threads), info: { ...info, threads, why: [...info.why, ...why] } };
+}
+
+/** Starts a worker that shares the engine's memory; resolves when it has arrived. It ends with this one. */
+async function hire(message: ToThread): Promise<void> {
+  const worker = new Worker(new URL("./thread.js", import.meta.url), { type: "module", name: "loupe-thread" });
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  worker.addEventListener("message", ({ data }: MessageEvent<FromThread>) => {
+    if (data.type === "arrived") resolve();
+    else reject(new Error(data.message));
+  });
+  worker.addEventListener("error", (event) => {
+    event.preventDefault();
+    reject(new Error(event.message || "its script could not be loaded"));
+  });
+  const timer = setTimeout(() => reject(new Error("it took too long")), PATIENCE);
+  worker.postMessage(message);
+  try {
+    await promise;
+  } catch (cause) {
+    worker.terminate();
+    throw cause;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function reason(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
