@@ -2,10 +2,14 @@
 
 import { readFileSync } from "node:fs";
 import { basename, extname, resolve } from "node:path";
-import { expect, type Locator, type Page } from "@playwright/test";
+import { expect, type Locator, type Page, type Route } from "@playwright/test";
 
 /** The repository. */
 export const ROOT = resolve(import.meta.dirname, "../..");
+
+/** Whether this build has threads; a test that needs them and has none says so out loud. */
+export const THREADS = !readFileSync(resolve(ROOT, "pkg/dist/engine/relaxed-mt/loupe.js"), "utf8").startsWith("throw");
+export const NO_THREADS = "THREADS WERE NOT TESTED: relaxed-mt was not built";
 
 /** A file as it is dropped or pasted. */
 export interface Dropped {
@@ -33,6 +37,15 @@ export function sample(name: string): Dropped {
   return file(`www/app/samples/${name}.png`);
 }
 
+/** Has `first` done in the script at `url` before anything else in it; `times` says how often, always when left out. */
+export async function before(page: Page, url: string, first: () => void, options: { times?: number } = {}): Promise<void> {
+  const change = async (route: Route): Promise<void> => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: `(${first.toString()})();\n${await response.text()}` });
+  };
+  await page.route(url, change, options);
+}
+
 /** An opened page. */
 export class Desk {
   readonly page: Page;
@@ -47,6 +60,7 @@ export class Desk {
   readonly cells: Locator;
   readonly lit: Locator;
   readonly caption: Locator;
+  readonly engine: Locator;
 
   private constructor(page: Page) {
     this.page = page;
@@ -61,11 +75,12 @@ export class Desk {
     this.cells = page.locator("#grid rect");
     this.lit = page.locator("#grid rect.seen");
     this.caption = page.locator("#caption");
+    this.engine = page.locator("#model p").nth(1);
   }
 
   /** Opens the page and waits until its model is loaded. */
-  static async open(page: Page): Promise<Desk> {
-    const desk = await Desk.visit(page);
+  static async open(page: Page, query = ""): Promise<Desk> {
+    const desk = await Desk.visit(page, query);
     await expect(page.getByText("Nothing leaves this tab").or(desk.modelError).filter({ visible: true })).toBeVisible();
     expect(await desk.modelError.innerText()).toBe("");
     return desk;
@@ -120,6 +135,16 @@ export class Desk {
         setTimeout(() => send.call(this, message), milliseconds);
       };
     }, milliseconds);
+  }
+
+  /** Makes the engine trap. */
+  async trap(): Promise<void> {
+    await this.page.workers()[0]?.evaluate(() => {
+      // (module (func (export "f") unreachable)): what a Rust panic is by the time JavaScript sees it.
+      const trap = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 7, 5, 1, 1, 102, 0, 0, 10, 5, 1, 3, 0, 0, 11]);
+      const { exports } = new WebAssembly.Instance(new WebAssembly.Module(trap));
+      setTimeout(exports["f"] as () => void);
+    });
   }
 
   /** A file in the hands of the browser. */

@@ -1,9 +1,9 @@
 // The package as a stranger uses it: on a bare page, without a bundler.
 
 import { readFileSync } from "node:fs";
-import { expect, test as base } from "@playwright/test";
+import { expect, test as base, type Page } from "@playwright/test";
 import type * as Package from "../../pkg/dist/index.js";
-import { ROOT, sample } from "./desk.js";
+import { before, NO_THREADS, ROOT, sample, THREADS } from "./desk.js";
 
 /** What a test may use inside the page. */
 declare global {
@@ -13,25 +13,35 @@ declare global {
   }
 }
 
+/** Where the package's own folder is served. */
+const PACKAGE = process.env["LOUPE_PACKAGE_URL"] ?? "http://127.0.0.1:8081/";
+
+/** Headers of a page that may share memory among threads. */
+const ISOLATED = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
+
 const test = base.extend({
   page: async ({ page }, use) => {
-    const script = `import * as loupe from "./package/index.js"; window.loupe = loupe;`;
-    await page.route("**/bare.html", (route) =>
-      route.fulfill({ contentType: "text/html", body: `<!doctype html><title>Bare</title><script type="module">${script}</script>` }),
+    const script = `import * as loupe from "./index.js"; window.loupe = loupe;`;
+    await page.route("**/bare.html*", (route) =>
+      route.fulfill({
+        contentType: "text/html",
+        headers: route.request().url().includes("isolated") ? ISOLATED : {},
+        body: `<!doctype html><title>Bare</title><script type="module">${script}</script>`,
+      }),
     );
-    await page.route("**/package/**", (route) => {
-      const path = new URL(route.request().url()).pathname.replace(/.*\/package\//, "");
-      return route.fulfill({ path: `${ROOT}/pkg/dist/${path}` });
-    });
     await page.route("**/picture.png", (route) => route.fulfill({ body: sample("shapes").bytes, contentType: "image/png" }));
-    await page.goto("./bare.html");
-    await page.waitForFunction(() => window.loupe !== undefined);
-    await page.evaluate(async () => {
-      window.picture = await (await fetch("picture.png")).blob();
-    });
+    await visit(page, "bare.html");
     await use(page);
   },
 });
+
+async function visit(page: Page, address: string): Promise<void> {
+  await page.goto(PACKAGE + address);
+  await page.waitForFunction(() => window.loupe !== undefined);
+  await page.evaluate(async () => {
+    window.picture = await (await fetch("picture.png")).blob();
+  });
+}
 
 test("loading tells bytes that only grow, and what was loaded", async ({ page }) => {
   const { progress, model } = await page.evaluate(async () => {
@@ -125,4 +135,43 @@ test("a second picture joins the first", async ({ page }) => {
   });
   expect(one).toBeGreaterThan(0);
   expect(two).toBe(2 * (one ?? 0));
+});
+
+test("threads need an isolated page, and nothing else", async ({ page }) => {
+  const load = () => page.evaluate(async () => (await window.loupe.Loupe.load({ threads: 2 })).engine);
+  expect(await load()).toMatchObject({ artefact: "relaxed", threads: 1 });
+  await visit(page, "bare.html?isolated");
+  test.skip(!THREADS, NO_THREADS);
+  expect(await load()).toEqual({ artefact: "relaxed-mt", threads: 2, why: ["2 threads were asked for"] });
+});
+
+test("a thread that dies takes the engine with it, and both are started again", async ({ page }) => {
+  test.skip(!THREADS, NO_THREADS);
+  await visit(page, "bare.html?isolated");
+  // The first engine's helper arrives and says at once that it has trapped.
+  await before(page, "**/worker.js", () => {
+    const script = `
+      import init, { arrive, mourn } from "${location.origin}/engine/relaxed-mt/loupe.js";
+      self.onmessage = async ({ data: { module, memory } }) => {
+        await init({ module_or_path: module, memory, thread_stack_size: 1 << 20 });
+        arrive();
+        self.postMessage({ type: "arrived" });
+        mourn();
+      };`;
+    self.Worker = class extends Worker {
+      constructor(_: string | URL, options?: WorkerOptions) {
+        super(URL.createObjectURL(new Blob([script], { type: "text/javascript" })), options);
+      }
+    };
+  }, { times: 1 });
+  const { first, again } = await page.evaluate(async () => {
+    const loupe = await window.loupe.Loupe.load({ threads: 2 });
+    const restarted = new Promise((resolve) => loupe.on("restarted", resolve));
+    const first = await loupe.see(window.picture).then(String, ({ kind }) => kind as string);
+    await restarted;
+    await loupe.see(window.picture);
+    return { first, again: (await loupe.ask("What colour is the triangle?")).text };
+  });
+  expect(first).toBe("internal");
+  expect(again.trim()).toBe("blue");
 });

@@ -46,6 +46,9 @@ impl Server {
     }
 }
 
+/// What lets a page share memory among threads: nothing of another origin may get into it unasked.
+const ISOLATED: &str = "Cross-Origin-Opener-Policy: same-origin\r\nCross-Origin-Embedder-Policy: require-corp\r\n";
+
 /// Answers one request and closes the connection.
 fn answer(folder: &Path, mut stream: TcpStream) -> io::Result<()> {
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
@@ -67,9 +70,11 @@ fn answer(folder: &Path, mut stream: TcpStream) -> io::Result<()> {
     };
     // Names under assets/ hold a hash of what is in them.
     let cache = if address.contains("/assets/") { "max-age=31536000, immutable" } else { "no-cache" };
+    // `?isolated=no` has the page as a host gives it that knows nothing of threads.
+    let isolation = if address.contains("isolated=no") { "" } else { ISOLATED };
     write!(
         stream,
-        "HTTP/1.1 200 OK\r\nContent-Type: {}\r\nContent-Length: {}\r\nCache-Control: {cache}\r\n\
+        "HTTP/1.1 200 OK\r\nContent-Type: {}\r\nContent-Length: {}\r\nCache-Control: {cache}\r\n{isolation}\
          X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n",
         media_type(&path),
         body.len(),

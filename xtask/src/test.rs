@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    build, serve,
+    build, engine, serve,
     steps::{Done, cargo, root, run, step, target},
 };
 
@@ -25,18 +25,23 @@ pub fn everything() -> Done {
     // This leaves the command line in target/debug too, which the browser tests compare the page with.
     step("Running the Rust tests", || run(cargo(&["test"]).args(NATIVE)))?;
     build::everything()?;
+    step("Weighing the engine", engine::weigh)?;
     step("Checking the types of the browser tests", || {
         run(Command::new("npx").args(["--no-install", "tsc", "--project", "tests/browser"]))
     })?;
     let chromium = chromium()?;
 
-    let server = serve::Server::bind(root().join("www/dist"), 8700)?;
-    let address = server.address();
+    let page = serve::Server::bind(root().join("www/dist"), 8700)?;
+    let package = serve::Server::bind(root().join("pkg/dist"), 8730)?;
+    let (address, package_address) = (page.address(), package.address());
     println!("> Driving the page at {address} in {}", chromium.display());
-    thread::spawn(|| server.run());
+    for server in [page, package] {
+        thread::spawn(|| server.run());
+    }
     run(Command::new("npx")
         .args(["--no-install", "playwright", "test", "--config", "tests/browser"])
         .env("LOUPE_URL", address)
+        .env("LOUPE_PACKAGE_URL", package_address)
         .env("LOUPE_CHROMIUM", chromium)
         .env("LOUPE_CLI", target().join("debug/loupe")))
 }
