@@ -31,7 +31,7 @@ pub fn table(profile: &Profile) -> String {
 fn lines(trace: &Trace) -> Vec<(String, Line)> {
     let mut lines: BTreeMap<String, Line> = BTreeMap::new();
     for entry in &trace.entries {
-        let line = lines.entry(without_numbers(&entry.name)).or_insert(Line {
+        let line = lines.entry(without_numbers(&entry.label)).or_insert(Line {
             calls: 0,
             ms: 0.0,
             shape: entry.shape,
@@ -49,5 +49,5 @@ fn lines(trace: &Trace) -> Vec<(String, Line)> {
 /// `v.blk.3.ffn_up` and `v.blk.4.ffn_up` are one line.
 fn without_numbers(name: &str) -> String {
     let part = |part: &str| if part.bytes().all(|b| b.is_ascii_digit()) { "*".to_owned() } else { part.to_owned() };
-    name.split('#').next().unwrap_or(name).split('.').map(part).collect::<Vec<_>>().join(".")
+    name.split('.').map(part).collect::<Vec<_>>().join(".")
 }

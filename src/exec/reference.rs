@@ -48,7 +48,7 @@ impl Executor for Reference {
                 .node(node, &call)
                 .map_err(|e| Error::internal(format!("The step `{}` failed; report this.", node.name)).because(e))?;
             if let Some(trace) = trace.as_deref_mut() {
-                trace.entries.push(entry(node, &value, start, trace.keep_values)?);
+                trace.entries.push(entry(plan, at, &value, start, trace.keep_values)?);
             }
             values[at] = Some(value);
             for read in node.op.reads() {
@@ -163,18 +163,13 @@ fn to_vec(value: &Matrix) -> Candle<Vec<f32>> {
     value.flatten_all()?.to_vec1()
 }
 
-fn entry(node: &Node, value: &Matrix, start: Instant, keep: bool) -> Result<Entry> {
-    let ms = start.elapsed().as_secs_f64() * 1e3;
-    let shape = value.dims2().map(|(rows, cols)| [rows, cols]);
-    let values = keep.then(|| to_vec(value)).transpose();
+fn entry(plan: &Plan, at: usize, value: &Matrix, start: Instant, keep: bool) -> Result<Entry> {
     let failed = |e| Error::internal("A step could not be traced; report this.").because(e);
-    Ok(Entry {
-        name: node.name.clone(),
-        how: "candle",
-        shape: shape.map_err(failed)?,
-        ms,
-        values: values.map_err(failed)?,
-    })
+    let (name, label) = (plan.graph().nodes[at].name.clone(), plan.graph().label(at));
+    let ms = start.elapsed().as_secs_f64() * 1e3;
+    let shape = value.dims2().map(|(rows, cols)| [rows, cols]).map_err(failed)?;
+    let values = keep.then(|| to_vec(value)).transpose().map_err(failed)?;
+    Ok(Entry { name, label, how: "candle", shape, ms, values })
 }
 
 fn dequantise(tensor: Tensor, rows: usize, cols: usize) -> Candle<Matrix> {

@@ -51,6 +51,19 @@ pub struct Graph {
     pub outputs: Vec<Value>,
 }
 
+impl Graph {
+    /// What node `at` does, for profiles: its operation and the weight that it is about, if it is about one.
+    pub fn label(&self, at: usize) -> String {
+        let op = &self.nodes[at].op;
+        match *op {
+            Op::Constant(w) | Op::Embed(w) | Op::Linear { weight: w, .. } | Op::Norm { weight: w, .. } => {
+                format!("{} {}", op.kind(), self.weights[w.index()].name)
+            }
+            _ => op.kind().to_owned(),
+        }
+    }
+}
+
 /// A graph being written.
 #[derive(Default)]
 pub struct Builder {

@@ -151,6 +151,27 @@ impl Op {
         }
     }
 
+    /// What it is called in profiles.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Input(_) => "input",
+            Self::Constant(_) => "constant",
+            Self::Embed(_) => "embed",
+            Self::Linear { .. } => "linear",
+            Self::Norm { .. } => "norm",
+            Self::Rope { .. } => "rope",
+            Self::Store { .. } => "store",
+            Self::Attend { .. } => "attend",
+            Self::Add(..) => "add",
+            Self::Gate { .. } => "gate",
+            Self::Scale { .. } => "scale",
+            Self::Act { .. } => "act",
+            Self::Rows { .. } => "rows",
+            Self::Concat(..) => "concat",
+            Self::TopK { .. } => "top-k",
+        }
+    }
+
     /// Whether its value lies in a cache or a weight rather than in the arena.
     pub fn is_elsewhere(&self) -> bool {
         matches!(self, Self::Constant(_) | Self::Store { .. })

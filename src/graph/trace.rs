@@ -5,6 +5,8 @@
 pub struct Entry {
     /// The node's name.
     pub name: String,
+    /// What it does: see [`Graph::label`](super::Graph::label).
+    pub label: String,
     /// `[rows, cols]` of its value.
     pub shape: [usize; 2],
     /// How it was computed: the kernel, and what it fell back from if it did.

@@ -170,7 +170,14 @@ impl Cpu {
                 self.output(0).unwrap_or_default()
             });
             let shape = [node.rows.resolve(live), node.cols];
-            trace.entries.push(Entry { name: node.name.clone(), shape, how, ms, values });
+            trace.entries.push(Entry {
+                name: node.name.clone(),
+                label: plan.graph().label(at),
+                shape,
+                how,
+                ms,
+                values,
+            });
         }
         self.outputs.clear();
         for output in &plan.graph().outputs {
