@@ -1,8 +1,11 @@
 //! Many tokens times a quantised matrix, after Goto & van de Geijn (2008), with integers.
 //!
-//! Eight rows of weights are unpacked into a panel that stays in the first cache while tile after tile of four tokens
-//! passes by: 4 × 8 sums are in registers at once. V8 has fifteen vector registers and keeps one of them for itself, so
-//! there is no room for a larger tile. The panel is the only copy of weights that is ever made.
+//! Some rows of weights are unpacked into a panel that stays in the first cache while tile after tile of tokens passes
+//! by: tokens × rows sums are in registers at once. V8 has fifteen vector registers and keeps one or two of them for
+//! itself, so there is no room for a larger tile than this one's nine sums, three weights and an activation. The panel is
+//! the only copy of weights that is ever made.
+
+use std::{marker::PhantomData, ops::Range};
 
 pub use super::quantise::TOKENS;
 use super::{
@@ -11,44 +14,55 @@ use super::{
     simd::{Dot, Kernel, Simd},
 };
 
+/// Vectors of rows in a panel.
+const VECTORS: usize = 3;
 /// Rows in a panel.
-pub const ROWS: usize = 8;
+pub const ROWS: usize = 4 * VECTORS;
+/// Numbers of a row that are unpacked at a time, a whole number of any format's blocks: a longer panel would push the
+/// tiles out of the first cache.
+pub const DEPTH: usize = 1024;
+/// Sums of a tile, `[TOKENS, ROWS]`.
+pub const SUMS: usize = TOKENS * ROWS;
 
-/// Eight rows of weights, unpacked: `[k/32]` groups.
+/// A tile's sums.
+pub type Sums<S> = [[<S as Simd>::V; VECTORS]; TOKENS];
+
+/// A part of some rows of weights, unpacked: groups of 32 neighbours.
 #[derive(Default)]
 pub struct Panel {
-    /// Each group `[8, 8, 4]` bytes or `[16, 8, 2]` pairs: what one lane takes, of eight rows.
+    /// Each group `[8, ROWS, 4]` bytes or `[16, ROWS, 2]` pairs: what one lane takes, of all rows.
     codes: Vec<u8>,
-    /// `[k / the format's group, 8]`.
+    /// `[the format's groups, ROWS]`.
     scales: Vec<f32>,
-    /// `[k / the format's group, 8]`, when the format has minima.
+    /// `[the format's groups, ROWS]`, when the format has minima.
     minima: Vec<f32>,
-    /// −128·(sum of codes), `[k / the format's group, 8]`, where activations are stored 128 too high.
+    /// −128·(sum of codes), `[the format's groups, ROWS]`, where activations are stored 128 too high.
     start: Vec<i32>,
 }
 
 impl Panel {
-    /// Makes room for rows of k weights; more is never given back.
-    pub fn reserve(&mut self, k: usize) {
+    /// Makes room.
+    pub fn reserve(&mut self) {
         // 16-bit codes and groups of sixteen are the most there can be.
-        if self.codes.len() < ROWS * k * 2 {
-            self.codes.resize(ROWS * k * 2, 0);
-            self.scales.resize(ROWS * k / 16, 0.0);
-            self.minima.resize(ROWS * k / 16, 0.0);
-            self.start.resize(ROWS * k / 16, 0);
-        }
+        self.codes.resize(ROWS * DEPTH * 2, 0);
+        self.scales.resize(ROWS * DEPTH / 16, 0.0);
+        self.minima.resize(ROWS * DEPTH / 16, 0.0);
+        self.start.resize(ROWS * DEPTH / 16, 0);
     }
 }
 
-/// Unpacks up to eight rows; those that are missing become zeros.
+/// Unpacks a part of up to [`ROWS`] rows; those that are missing become zeros.
 pub struct Unpack<'a, B> {
     /// The first row's first block.
     pub rows: *const u8,
     pub count: usize,
     /// Numbers in a row.
     pub k: usize,
+    /// Which of them: whole blocks, at most [`DEPTH`].
+    pub part: Range<usize>,
+    /// With room.
     pub to: &'a mut Panel,
-    pub blocks: std::marker::PhantomData<B>,
+    pub blocks: PhantomData<B>,
 }
 
 impl<B: Blocks> Kernel for Unpack<'_, B> {
@@ -56,13 +70,13 @@ impl<B: Blocks> Kernel for Unpack<'_, B> {
 
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        let Self { rows, count, k, to, .. } = self;
-        let (blocks, groups) = (k / B::LEN, B::LEN / B::GROUP);
-        let stride = blocks * B::BYTES;
+        let Self { rows, count, k, part, to, .. } = self;
+        let groups = B::LEN / B::GROUP;
+        let stride = k / B::LEN * B::BYTES;
         let mut codes = [[0i8; 256]; ROWS];
         let (mut scales, mut minima) = ([0f32; 16], [0f32; 16]);
         let mut place = to.codes.as_mut_ptr();
-        for block in 0..blocks {
+        for (at, block) in (part.start / B::LEN..part.end / B::LEN).enumerate() {
             for (row, codes) in codes.iter_mut().enumerate().take(count) {
                 unsafe {
                     let from = rows.add(row * stride + block * B::BYTES);
@@ -70,103 +84,123 @@ impl<B: Blocks> Kernel for Unpack<'_, B> {
                     B::scales::<S>(from, scales.as_mut_ptr(), minima.as_mut_ptr());
                 }
                 for (group, (&scale, &minimum)) in scales.iter().zip(&minima).enumerate().take(groups) {
-                    let at = (block * groups + group) * ROWS + row;
+                    let at = (at * groups + group) * ROWS + row;
                     to.scales[at] = scale;
                     if B::MINIMA {
                         to.minima[at] = minimum;
                     }
                 }
             }
-            for at in (0..B::LEN).step_by(16) {
-                unsafe {
-                    let of = |row: usize| S::load(codes[row].as_ptr().add(at));
-                    let [low, high] = [[of(0), of(1), of(2), of(3)], [of(4), of(5), of(6), of(7)]];
-                    if S::DOT == Dot::Pairs {
-                        let (mut first, mut last) = ([low, high], [low, high]);
-                        for (first, last) in first.as_flattened_mut().iter_mut().zip(last.as_flattened_mut()) {
-                            (*first, *last) = (S::widen_low(*first), S::widen_high(*last));
-                        }
-                        for [low, high] in [first, last] {
-                            place = interleave::<S>(place, low, high);
-                        }
-                    } else {
-                        place = interleave::<S>(place, low, high);
-                    }
-                }
+            for sixteen in (0..B::LEN).step_by(16) {
+                unsafe { place = interleave::<S>(place, &codes, sixteen) };
             }
         }
+        let groups = part.len() / B::GROUP;
         for row in count..ROWS {
-            for group in 0..k / B::GROUP {
+            for group in 0..groups {
                 to.scales[group * ROWS + row] = 0.0;
                 to.minima[group * ROWS + row] = 0.0;
             }
         }
         if S::DOT == Dot::Unsigned {
-            let lanes = B::GROUP / 4;
-            for group in 0..k / B::GROUP {
-                unsafe {
-                    let mut sums = [S::zero(); 2];
-                    for lane in 0..lanes {
-                        let codes = to.codes.as_ptr().add((group * lanes + lane) * 4 * ROWS);
-                        sums[0] = S::dot(sums[0], S::load(codes), S::splat_i8(1));
-                        sums[1] = S::dot(sums[1], S::load(codes.add(16)), S::splat_i8(1));
+            unsafe { start::<B, S>(to, groups) };
+        }
+    }
+}
+
+/// Sixteen codes of all rows, by what one lane takes.
+#[inline(always)]
+unsafe fn interleave<S: Simd>(mut place: *mut u8, codes: &[[i8; 256]; ROWS], at: usize) -> *mut u8 {
+    // Widened, sixteen codes fill two vectors.
+    for half in 0..S::DOT.bytes() {
+        for vector in 0..VECTORS {
+            unsafe {
+                let mut rows = [S::zero(); 4];
+                for (row, codes) in rows.iter_mut().zip(&codes[4 * vector..]) {
+                    *row = S::load(codes.as_ptr().add(at));
+                    if S::DOT == Dot::Pairs {
+                        *row = if half == 0 { S::widen_low(*row) } else { S::widen_high(*row) };
                     }
-                    let start = to.start.as_mut_ptr().add(group * ROWS);
-                    S::store(start, S::sub_i32(S::zero(), S::shl_i32::<7>(sums[0])));
-                    S::store(start.add(4), S::sub_i32(S::zero(), S::shl_i32::<7>(sums[1])));
                 }
+                for (lane, rows) in S::transpose(rows).into_iter().enumerate() {
+                    S::store(place.add(4 * ROWS * lane + 16 * vector), rows);
+                }
+            }
+        }
+        place = unsafe { place.add(16 * ROWS) };
+    }
+    place
+}
+
+/// What sums begin with, so that the 128 that each activation is stored too high falls out.
+#[inline(always)]
+unsafe fn start<B: Blocks, S: Simd>(panel: &mut Panel, groups: usize) {
+    let (mut codes, mut start) = (panel.codes.as_ptr(), panel.start.as_mut_ptr());
+    for _ in 0..groups {
+        unsafe {
+            let mut sums = [S::zero(); VECTORS];
+            for _ in 0..B::GROUP / 4 {
+                for sum in &mut sums {
+                    *sum = S::dot(*sum, S::load(codes), S::splat_i8(1));
+                    codes = codes.add(16);
+                }
+            }
+            for sum in sums {
+                S::store(start, S::sub_i32(S::zero(), S::shl_i32::<7>(sum)));
+                start = start.add(4);
             }
         }
     }
 }
 
-/// Four groups of lanes of eight rows.
-#[inline(always)]
-unsafe fn interleave<S: Simd>(mut place: *mut u8, low: [S::V; 4], high: [S::V; 4]) -> *mut u8 {
-    unsafe {
-        for (low, high) in S::transpose(low).into_iter().zip(S::transpose(high)) {
-            S::store(place, low);
-            S::store(place.add(16), high);
-            place = place.add(32);
-        }
-    }
-    place
-}
-
-/// The products of a panel and some tiles, `[4 · tiles, 8]`, each given to `out` as soon as it is whole: a tile's
-/// place and its sums, two vectors a token.
-pub struct Multiply<'a, B, F> {
+/// The products of a part of a panel and of some tiles, added up part by part; each tile's are given to `out` with the last.
+pub struct Multiply<'a, B, O> {
     pub panel: &'a Panel,
+    /// Numbers in a row.
     pub k: usize,
+    /// Which of them the panel holds.
+    pub part: Range<usize>,
     pub x: &'a Tiles,
     /// Which tiles.
-    pub tiles: std::ops::Range<usize>,
-    pub out: F,
-    pub blocks: std::marker::PhantomData<B>,
+    pub tiles: Range<usize>,
+    /// [`SUMS`] of each of these tiles, kept from part to part; the first overwrites them.
+    pub sums: &'a mut [f32],
+    pub out: O,
+    pub blocks: PhantomData<B>,
 }
 
 /// What takes a tile's sums.
 pub trait Out {
-    /// Takes tile `at`: `[4, 8]`.
-    unsafe fn take<S: Simd>(&mut self, at: usize, sums: &[[S::V; 2]; TOKENS]);
+    /// Takes tile `at`.
+    unsafe fn take<S: Simd>(&mut self, at: usize, sums: &Sums<S>);
 }
 
-impl<B: Blocks, F: Out> Kernel for Multiply<'_, B, F> {
+impl<B: Blocks, O: Out> Kernel for Multiply<'_, B, O> {
     type Output = ();
 
     #[inline(always)]
     unsafe fn run<S: Simd>(mut self) {
-        let groups = self.k / GROUP;
-        for tile in self.tiles {
-            let mut sums = [[unsafe { S::zero() }; 2]; TOKENS];
+        let (all, first, groups) = (self.k / GROUP, self.part.start / GROUP, self.part.len() / GROUP);
+        for (tile, sums) in self.tiles.zip(self.sums.chunks_exact_mut(SUMS)) {
+            if first == 0 {
+                sums.fill(0.0);
+            }
+            let sums = sums.as_mut_ptr();
             unsafe {
+                let at = tile * all + first;
                 let x = TileAt {
-                    codes: self.x.codes.as_ptr().add(tile * groups * GROUP * TOKENS * S::DOT.bytes()),
-                    scales: self.x.scales.as_ptr().add(tile * groups * TOKENS),
-                    sums: self.x.sums.as_ptr().add(tile * groups * TOKENS),
+                    codes: self.x.codes.as_ptr().add(at * GROUP * TOKENS * S::DOT.bytes()),
+                    scales: self.x.scales.as_ptr().add(at * TOKENS),
+                    sums: self.x.sums.as_ptr().add(at * TOKENS),
                 };
-                multiply::<B, S>(groups, self.panel, x, &mut sums);
-                self.out.take::<S>(tile, &sums);
+                multiply::<B, S>(groups, self.panel, x, sums);
+                if self.part.end == self.k {
+                    let mut taken = [[S::zero(); VECTORS]; TOKENS];
+                    for (at, sum) in taken.as_flattened_mut().iter_mut().enumerate() {
+                        *sum = S::load(sums.add(4 * at));
+                    }
+                    self.out.take::<S>(tile, &taken);
+                }
             }
         }
     }
@@ -178,69 +212,65 @@ struct TileAt {
     sums: *const f32,
 }
 
-/// One tile. The sums are behind a pointer on purpose: the integer sums of a group need all registers there are.
+/// One tile. Its sums stay in memory: the integer sums of a group need all registers there are.
 #[inline(always)]
-unsafe fn multiply<B: Blocks, S: Simd>(groups: usize, panel: &Panel, x: TileAt, sums: &mut [[S::V; 2]; TOKENS]) {
-    let sums = std::hint::black_box(sums.as_mut_ptr());
+unsafe fn multiply<B: Blocks, S: Simd>(groups: usize, panel: &Panel, x: TileAt, sums: *mut f32) {
+    let sums = std::hint::black_box(sums);
+    let lanes = std::hint::black_box(B::GROUP * S::DOT.bytes() / 4);
     let (mut w, mut codes) = (panel.codes.as_ptr(), x.codes);
     let (mut scales, mut minima, mut start) = (panel.scales.as_ptr(), panel.minima.as_ptr(), panel.start.as_ptr());
     let (mut x_scales, mut x_sums) = (x.scales, x.sums);
     for _ in 0..groups {
         unsafe {
             for _ in 0..GROUP / B::GROUP {
-                let mut acc = if S::DOT == Dot::Unsigned {
-                    [[S::load(start), S::load(start.add(4))]; TOKENS]
-                } else {
-                    [[S::zero(); 2]; TOKENS]
-                };
-                start = start.add(ROWS);
+                let mut acc = [[S::zero(); VECTORS]; TOKENS];
+                if S::DOT == Dot::Unsigned {
+                    acc = [[S::load(start), S::load(start.add(4)), S::load(start.add(8))]; TOKENS];
+                    start = start.add(ROWS);
+                }
                 macro_rules! lane {
                     ($at:literal) => {{
-                        let (low, high) = (S::load(w.add(32 * $at)), S::load(w.add(32 * $at + 16)));
-                        lane!($at, 0, low, high);
-                        lane!($at, 1, low, high);
-                        lane!($at, 2, low, high);
-                        lane!($at, 3, low, high);
+                        let row = w.add(4 * ROWS * $at);
+                        let w = [S::load(row), S::load(row.add(16)), S::load(row.add(32))];
+                        lane!($at, w, 0 1 2);
                     }};
-                    ($at:literal, $token:literal, $low:ident, $high:ident) => {{
-                        let x = S::load_splat(codes.add(16 * $at + 4 * $token));
-                        acc[$token][0] = S::dot(acc[$token][0], $low, x);
-                        acc[$token][1] = S::dot(acc[$token][1], $high, x);
-                    }};
+                    ($at:literal, $w:ident, $($token:literal)+) => {$({
+                        let x = S::load_splat(codes.add(4 * TOKENS * $at + 4 * $token));
+                        acc[$token][0] = S::dot(acc[$token][0], $w[0], x);
+                        acc[$token][1] = S::dot(acc[$token][1], $w[1], x);
+                        acc[$token][2] = S::dot(acc[$token][2], $w[2], x);
+                    })+};
                 }
                 // Two at a time: more, and LLVM moves loads to where they take registers from the sums.
-                for _ in 0..B::GROUP * S::DOT.bytes() / 8 {
+                for _ in 0..lanes {
                     lane!(0);
-                    lane!(1);
-                    w = w.add(64);
-                    codes = codes.add(32);
+                    w = w.add(4 * ROWS);
+                    codes = codes.add(4 * TOKENS);
                 }
-                let scale = [S::load(scales), S::load(scales.add(4))];
+                let scale = [S::load(scales), S::load(scales.add(4)), S::load(scales.add(8))];
                 scales = scales.add(ROWS);
                 macro_rules! add {
-                    ($token:literal) => {{
-                        let sums = &mut *sums.add($token);
-                        let x = S::load_splat(x_scales.add($token));
-                        for i in 0..2 {
-                            sums[i] = S::fma(S::mul(S::from_i32(acc[$token][i]), scale[i]), x, sums[i]);
-                        }
-                    }};
+                    ($($token:literal: $x:ident)+) => {$(
+                        let $x = S::load_splat(x_scales.add($token));
+                        add!($token, $x, 0 1 2);
+                    )+};
+                    ($token:literal, $x:ident, $($i:literal)+) => {$({
+                        let sum = sums.add(ROWS * $token + 4 * $i);
+                        let scaled = S::mul(S::from_i32(acc[$token][$i]), scale[$i]);
+                        S::store(sum, S::fma(scaled, $x, S::load(sum)));
+                    })+};
                 }
-                add!(0);
-                add!(1);
-                add!(2);
-                add!(3);
+                add!(0: x 1: y 2: z);
             }
             if B::MINIMA {
-                let minimum = [S::load(minima), S::load(minima.add(4))];
-                minima = minima.add(ROWS);
                 for token in 0..TOKENS {
-                    let sums = &mut *sums.add(token);
                     let x = S::load_splat(x_sums.add(token));
-                    for i in 0..2 {
-                        sums[i] = S::sub(sums[i], S::mul(minimum[i], x));
+                    for i in 0..VECTORS {
+                        let sum = sums.add(ROWS * token + 4 * i);
+                        S::store(sum, S::sub(S::load(sum), S::mul(S::load(minima.add(4 * i)), x)));
                     }
                 }
+                minima = minima.add(ROWS);
             }
             x_scales = x_scales.add(TOKENS);
             x_sums = x_sums.add(TOKENS);

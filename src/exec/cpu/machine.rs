@@ -86,6 +86,8 @@ fn grow(v: &mut Vec<f32>, len: usize) {
 #[derive(Default)]
 pub struct Panels {
     pub codes: Panel,
+    /// `[tiles, SUMS]`
+    pub sums: Vec<f32>,
     pub floats: Floats,
 }
 

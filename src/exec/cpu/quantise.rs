@@ -1,7 +1,7 @@
 //! Activations as 8-bit integers: 32 neighbours share a scale, as in GGML's Q8_0, so that nothing is lost that a
 //! published file's own runtime would keep.
 //!
-//! A matrix–vector product reads them in order ([`Row`]); a matrix product reads four tokens at once, interleaved by
+//! A matrix–vector product reads them in order ([`Row`]); a matrix product reads three tokens at once, interleaved by
 //! the four (or, as pairs, two) numbers that one lane of a dot product takes ([`Tiles`]).
 
 use super::simd::{Dot, Kernel, Simd};
@@ -9,7 +9,7 @@ use super::simd::{Dot, Kernel, Simd};
 /// Numbers that share a scale.
 pub const GROUP: usize = 32;
 /// Tokens in a tile.
-pub const TOKENS: usize = 4;
+pub const TOKENS: usize = 3;
 
 /// One token: `[k]` numbers, k a multiple of [`GROUP`].
 #[derive(Default)]
@@ -22,15 +22,15 @@ pub struct Row {
     pub minus_sums: Vec<i32>,
 }
 
-/// Tokens by fours: `[⌈m/4⌉, k/32]` groups.
+/// Tokens by threes: `[⌈m/3⌉, k/32]` groups.
 #[derive(Default)]
 pub struct Tiles {
-    /// Each group `[8, 4, 4]` bytes or `[16, 4, 2]` pairs: what one lane takes, of four tokens. Bytes are 128 more than
+    /// Each group `[8, 3, 4]` bytes or `[16, 3, 2]` pairs: what one lane takes, of three tokens. Bytes are 128 more than
     /// the number where the dot product reads them without a sign.
     pub codes: Vec<u8>,
-    /// Each group `[4]`.
+    /// Each group `[3]`.
     pub scales: Vec<f32>,
-    /// Each group `[4]`: the sum of its numbers (scale times codes), for formats that take a minimum off each weight.
+    /// Each group `[3]`: the sum of its numbers (scale times codes), for formats that take a minimum off each weight.
     pub sums: Vec<f32>,
 }
 
@@ -91,15 +91,15 @@ impl Kernel for QuantiseRow<'_> {
     }
 }
 
-/// Quantises one tile: up to four tokens `[≤ 4, k]` at `x`, into their place in [`Tiles`].
+/// Quantises one tile: up to three tokens `[≤ 3, k]` at `x`, into their place in [`Tiles`].
 pub struct QuantiseTile<'a> {
     pub x: &'a [f32],
     pub k: usize,
-    /// `[k/32, 128 · bytes]`
+    /// `[k/32, 96 · bytes]`
     pub codes: *mut u8,
-    /// `[k/32, 4]`
+    /// `[k/32, 3]`
     pub scales: *mut f32,
-    /// `[k/32, 4]`
+    /// `[k/32, 3]`
     pub sums: *mut f32,
 }
 
@@ -112,8 +112,7 @@ impl Kernel for QuantiseTile<'_> {
         let tokens = x.len() / k;
         for at in 0..k / GROUP {
             unsafe {
-                let mut low = [S::zero(); TOKENS];
-                let mut high = [S::zero(); TOKENS];
+                let (mut low, mut high) = ([S::zero(); 4], [S::zero(); 4]);
                 for token in 0..TOKENS {
                     let (mut scale, mut sum) = (0.0, 0.0);
                     if token < tokens {
@@ -132,11 +131,11 @@ impl Kernel for QuantiseTile<'_> {
                         for (wide, &v) in wide.iter_mut().zip(&half) {
                             *wide = S::widen_low(v);
                         }
-                        place = store4::<S>(place, S::transpose(wide));
+                        place = store::<S>(place, S::transpose(wide));
                         for (wide, &v) in wide.iter_mut().zip(&half) {
                             *wide = S::widen_high(v);
                         }
-                        place = store4::<S>(place, S::transpose(wide));
+                        place = store::<S>(place, S::transpose(wide));
                         continue;
                     }
                     if S::DOT == Dot::Unsigned {
@@ -144,7 +143,7 @@ impl Kernel for QuantiseTile<'_> {
                             *v = S::xor(*v, S::splat_i8(-128));
                         }
                     }
-                    place = store4::<S>(place, S::transpose(half));
+                    place = store::<S>(place, S::transpose(half));
                 }
             }
         }
@@ -162,11 +161,13 @@ unsafe fn total<S: Simd>(codes: S::V) -> S::V {
 }
 
 #[inline(always)]
-unsafe fn store4<S: Simd>(mut place: *mut u8, vectors: [S::V; 4]) -> *mut u8 {
-    for v in vectors {
+unsafe fn store<S: Simd>(mut place: *mut u8, lanes: [S::V; 4]) -> *mut u8 {
+    for v in lanes {
+        // Three tokens of the four: what lies behind may be another thread's.
         unsafe {
-            S::store(place, v);
-            place = place.add(16);
+            S::store64(place, v);
+            place.add(8).cast::<i32>().write_unaligned(S::first_i32(S::lane::<2>(v)));
+            place = place.add(4 * TOKENS);
         }
     }
     place

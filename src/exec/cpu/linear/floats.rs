@@ -3,13 +3,13 @@
 
 use std::marker::PhantomData;
 
-use super::{Columns, Linear, ROWS};
+use super::{Columns, Linear};
 use crate::{
     exec::cpu::{
         activate, blocks,
         isa::Isa,
         machine::{Floats, Machine, Shared},
-        sgemm::{F16, F32, Gemv, Multiply, Pack, TOKENS},
+        sgemm::{F16, F32, Gemv, Multiply, Pack, ROWS, TOKENS},
         weights::Weight,
     },
     gguf::GgmlType,
@@ -69,7 +69,7 @@ impl Linear<'_> {
         let (of, out) = (&machine.panels, Shared::new(y));
         machine.pool.run(panels * tiles.div_ceil(sweep), &|job, thread| {
             let (first, row) = (job / panels * sweep, job % panels * ROWS);
-            let out = Columns::new(out, (tokens, n), row, bias, act);
+            let out = Columns::<2>::new(out, (tokens, n), row, bias, act);
             // The thread's own scratch.
             let scratch = unsafe { &mut of.of(thread).floats };
             pack(isa, weight, row, out.count, scratch);

@@ -42,12 +42,9 @@ impl Linear<'_> {
     }
 }
 
-/// Eight rows of weights in a panel, for both kinds of product.
-const ROWS: usize = gemm::ROWS;
-const _: () = assert!(sgemm::ROWS == ROWS);
-
-/// Where a panel's products go: up to eight columns of y.
-struct Columns {
+/// Where a panel's products go: so many vectors of columns of y, the last perhaps not whole.
+#[derive(Clone, Copy)]
+struct Columns<const VECTORS: usize> {
     y: Shared<f32>,
     /// Columns of y.
     n: usize,
@@ -55,35 +52,38 @@ struct Columns {
     row: usize,
     count: usize,
     tokens: usize,
-    bias: [f32; ROWS],
+    bias: [[f32; 4]; VECTORS],
     act: Option<Act>,
 }
 
-impl Columns {
+impl<const VECTORS: usize> Columns<VECTORS> {
     fn new(y: Shared<f32>, layer: (usize, usize), row: usize, bias: Option<&[f32]>, act: Option<Act>) -> Self {
         let (tokens, n) = layer;
-        let count = ROWS.min(n - row);
-        let mut biases = [0.0; ROWS];
+        let count = (4 * VECTORS).min(n - row);
+        let mut biases = [[0.0; 4]; VECTORS];
         if let Some(bias) = bias {
-            biases[..count].copy_from_slice(&bias[row..row + count]);
+            biases.as_flattened_mut()[..count].copy_from_slice(&bias[row..row + count]);
         }
         Self { y, n, row, count, tokens, bias: biases, act }
     }
 
     /// Takes the sums of the tokens from `first` on that there are.
     #[inline(always)]
-    unsafe fn put<S: Simd>(&mut self, first: usize, sums: &[[S::V; 2]]) {
+    unsafe fn put<S: Simd>(&mut self, first: usize, sums: &[[S::V; VECTORS]]) {
         unsafe {
-            let bias = [S::load(self.bias.as_ptr()), S::load(self.bias.as_ptr().add(4))];
             for (token, sums) in (first..self.tokens).zip(sums) {
-                let mut y = [S::add(sums[0], bias[0]), S::add(sums[1], bias[1])];
-                if let Some(act) = self.act {
-                    y = [activate::act::<S>(act, y[0]), activate::act::<S>(act, y[1])];
+                let mut y = *sums;
+                for (y, bias) in y.iter_mut().zip(&self.bias) {
+                    *y = S::add(*y, S::load(bias.as_ptr()));
+                    if let Some(act) = self.act {
+                        *y = activate::act::<S>(act, *y);
+                    }
                 }
                 let to = self.y.at(token * self.n + self.row);
-                if self.count == ROWS {
-                    S::store(to, y[0]);
-                    S::store(to.add(4), y[1]);
+                if self.count == 4 * VECTORS {
+                    for (at, &y) in y.iter().enumerate() {
+                        S::store(to.add(4 * at), y);
+                    }
                 } else {
                     to.copy_from_nonoverlapping(y.as_ptr().cast(), self.count);
                 }
@@ -92,14 +92,14 @@ impl Columns {
     }
 }
 
-impl gemm::Out for Columns {
+impl gemm::Out for Columns<3> {
     #[inline(always)]
-    unsafe fn take<S: Simd>(&mut self, at: usize, sums: &[[S::V; 2]; gemm::TOKENS]) {
+    unsafe fn take<S: Simd>(&mut self, at: usize, sums: &gemm::Sums<S>) {
         unsafe { self.put::<S>(at * gemm::TOKENS, sums) }
     }
 }
 
-impl sgemm::Out for Columns {
+impl sgemm::Out for Columns<2> {
     #[inline(always)]
     unsafe fn take<S: Simd>(&mut self, at: usize, sums: &sgemm::Sums<S>) {
         unsafe { self.put::<S>(at * sgemm::TOKENS, sums) }

@@ -2,13 +2,13 @@
 
 use std::marker::PhantomData;
 
-use super::{Columns, Linear, ROWS};
+use super::{Columns, Linear};
 use crate::exec::cpu::{
     activate,
     blocks::{Blocks, Visitor},
-    gemm::{Multiply, Unpack},
+    gemm::{DEPTH, Multiply, ROWS, SUMS, Unpack},
     gemv::Gemv,
-    machine::{Machine, Shared},
+    machine::{Machine, Panels, Shared},
     quantise::{GROUP, QuantiseRow, QuantiseTile, TOKENS},
 };
 
@@ -74,19 +74,25 @@ impl Linear<'_> {
                 isa.run(QuantiseTile { x, k, codes, scales, sums });
             });
         }
-        machine.panels.each().for_each(|panel| panel.codes.reserve(k));
         let sweep = (SWEEP / (TOKENS * k * bytes)).clamp(1, tiles);
+        for panels in machine.panels.each() {
+            panels.codes.reserve();
+            panels.sums.resize(panels.sums.len().max(sweep * SUMS), 0.0);
+        }
         let panels = n.div_ceil(ROWS);
         let (of, x, out) = (&machine.panels, &machine.tiles, Shared::new(y));
         machine.pool.run(panels * tiles.div_ceil(sweep), &|job, thread| {
             let (first, row) = (job / panels * sweep, job % panels * ROWS);
-            // The thread's own panel.
-            let panel = unsafe { &mut of.of(thread).codes };
+            // The thread's own.
+            let Panels { codes: panel, sums, .. } = unsafe { of.of(thread) };
             let rows = weight.data[row * weight.stride()..].as_ptr();
-            let out = Columns::new(out, (tokens, n), row, bias, act);
-            isa.run(Unpack::<B> { rows, count: out.count, k, to: panel, blocks: PhantomData });
-            let tiles = first..tiles.min(first + sweep);
-            isa.run(Multiply::<B, _> { panel, k, x, tiles, out, blocks: PhantomData });
+            let out = Columns::<3>::new(out, (tokens, n), row, bias, act);
+            for start in (0..k).step_by(DEPTH) {
+                let (part, tiles) = (start..k.min(start + DEPTH), first..tiles.min(first + sweep));
+                let count = out.count;
+                isa.run(Unpack::<B> { rows, count, k, part: part.clone(), to: panel, blocks: PhantomData });
+                isa.run(Multiply::<B, _> { panel, k, part, x, tiles, sums, out, blocks: PhantomData });
+            }
         });
     }
 }
