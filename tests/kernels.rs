@@ -11,7 +11,7 @@ use given::{Activations, Weights};
 use loupe::{
     exec::cpu::{
         blocks::{self, Blocks, Visitor, dequantise},
-        gemm::{Multiply, Out, Panel, ROWS, Unpack},
+        gemm::{DEPTH, Multiply, Out, Panel, ROWS, SUMS, Sums, Unpack},
         gemv::Gemv,
         isa::Isa,
         quantise::{GROUP, QuantiseRow, QuantiseTile, Row, TOKENS, Tiles},
@@ -256,14 +256,13 @@ struct Place<'a> {
 
 impl Out for Place<'_> {
     #[inline(always)]
-    unsafe fn take<S: Simd>(&mut self, at: usize, sums: &[[S::V; 2]; TOKENS]) {
+    unsafe fn take<S: Simd>(&mut self, at: usize, sums: &Sums<S>) {
         for (y, sums) in self.y.chunks_mut(self.rows).skip(at * TOKENS).zip(sums) {
-            let mut eight = [0f32; ROWS];
-            unsafe {
-                S::store(eight.as_mut_ptr(), sums[0]);
-                S::store(eight[4..].as_mut_ptr(), sums[1]);
+            let mut all = [0f32; ROWS];
+            for (at, &sum) in sums.iter().enumerate() {
+                unsafe { S::store(all[4 * at..].as_mut_ptr(), sum) };
             }
-            let (here, beyond) = eight.split_at(ROWS.min(self.rows - self.row));
+            let (here, beyond) = all.split_at(ROWS.min(self.rows - self.row));
             y[self.row..][..here.len()].copy_from_slice(here);
             assert!(beyond.iter().all(|y| *y == 0.0), "rows that are missing are zeros");
         }
@@ -280,19 +279,24 @@ fn gemm<B: Blocks>(machine: Machine, panel: &mut Panel, weights: &[u8], x: &[f32
     let (rows, stride) = (weights.len() / B::BYTES * B::LEN / k, k / B::LEN * B::BYTES);
     let tiles = tiles_of(machine, x, k);
     let mut y = vec![f32::NAN; x.len() / k * rows];
-    panel.reserve(k);
+    panel.reserve();
+    let tokens = 0..(x.len() / k).div_ceil(TOKENS);
+    let mut sums = vec![f32::NAN; tokens.len() * SUMS];
     for row in (0..rows).step_by(ROWS) {
         let (from, count) = (weights[row * stride..].as_ptr(), ROWS.min(rows - row));
-        machine.run(Unpack::<B> { rows: from, count, k, to: panel, blocks: PhantomData });
-        let out = Place { y: &mut y, rows, row };
-        let all = 0..(x.len() / k).div_ceil(TOKENS);
-        machine.run(Multiply::<B, _> { panel, k, x: &tiles, tiles: all, out, blocks: PhantomData });
+        for start in (0..k).step_by(DEPTH) {
+            let part = start..k.min(start + DEPTH);
+            machine.run(Unpack::<B> { rows: from, count, k, part: part.clone(), to: panel, blocks: PhantomData });
+            let out = Place { y: &mut y, rows, row };
+            let (x, tiles, sums) = (&tiles, tokens.clone(), &mut sums);
+            machine.run(Multiply::<B, _> { panel, k, part, x, tiles, sums, out, blocks: PhantomData });
+        }
     }
     y
 }
 
-/// Tokens, rows and blocks in a row: none a multiple of the tile but one.
-const SHAPES: [[usize; 3]; 5] = [[1, 1, 1], [3, 7, 2], [4, 8, 1], [5, 9, 3], [9, 20, 5]];
+/// Tokens, rows and blocks in a row: none a multiple of the tile but one, and one too deep for a panel.
+const SHAPES: [[usize; 3]; 6] = [[1, 1, 1], [2, 7, 2], [3, 12, 1], [5, 13, 3], [10, 29, 5], [4, 14, 35]];
 
 struct Products(GgmlType, f64);
 

@@ -212,8 +212,11 @@ struct TileAt {
     sums: *const f32,
 }
 
-/// One tile. Its sums stay in memory: the integer sums of a group need all registers there are.
-#[inline(always)]
+/// One tile. Its sums stay in memory: the integer sums of a group need all registers there are. For their sake, too, LLVM
+/// is kept from unrolling the loop over lanes (it would bring the products of one sum together, and so need the weights of
+/// several lanes at once), and V8 gets a function that does nothing else.
+#[cfg_attr(target_arch = "wasm32", inline(never))]
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
 unsafe fn multiply<B: Blocks, S: Simd>(groups: usize, panel: &Panel, x: TileAt, sums: *mut f32) {
     let sums = std::hint::black_box(sums);
     let lanes = std::hint::black_box(B::GROUP * S::DOT.bytes() / 4);
@@ -241,7 +244,6 @@ unsafe fn multiply<B: Blocks, S: Simd>(groups: usize, panel: &Panel, x: TileAt, 
                         acc[$token][2] = S::dot(acc[$token][2], $w[2], x);
                     })+};
                 }
-                // Two at a time: more, and LLVM moves loads to where they take registers from the sums.
                 for _ in 0..lanes {
                     lane!(0);
                     w = w.add(4 * ROWS);

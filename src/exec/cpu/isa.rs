@@ -1,11 +1,12 @@
 //! Which instructions this machine has, found out once.
 
-use super::simd::{Dot, Kernel, Portable, Simd};
+use super::simd::{Dot, Kernel, Simd};
 
 /// A machine's instructions, as the kernels know them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Isa {
-    /// Plain Rust, 16-bit pairs.
+    /// Plain Rust, 16-bit pairs. (In WebAssembly nothing lacks vectors, and every kernel would be compiled once more.)
+    #[cfg(not(target_arch = "wasm32"))]
     Portable,
     /// AVX2, FMA, F16C: 16-bit pairs.
     #[cfg(target_arch = "x86_64")]
@@ -52,6 +53,7 @@ impl Isa {
             all.extend(relaxed_dot());
             all.push(Self::Wasm);
         }
+        #[cfg(not(target_arch = "wasm32"))]
         all.push(Self::Portable);
         all
     }
@@ -77,6 +79,7 @@ impl Isa {
     /// What it is called in reports.
     pub fn name(self) -> &'static str {
         match self {
+            #[cfg(not(target_arch = "wasm32"))]
             Self::Portable => "portable",
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => "avx2",
@@ -99,7 +102,8 @@ impl Isa {
         // Values of this type come from `available`, which asked the machine.
         unsafe {
             match self {
-                Self::Portable => Portable::<0>::enter(kernel),
+                #[cfg(not(target_arch = "wasm32"))]
+                Self::Portable => super::simd::Portable::<0>::enter(kernel),
                 #[cfg(target_arch = "x86_64")]
                 Self::Avx2 => super::simd::X86::<0>::enter(kernel),
                 #[cfg(target_arch = "x86_64")]

@@ -4,12 +4,14 @@
 //! `#[inline(always)]` function over `S: Simd` wrapped in a [`Kernel`], so that [`Simd::enter`] can compile all of it
 //! with the machine's features on; a call into a function without them would cost more than the work.
 
+#[cfg(not(target_arch = "wasm32"))]
 mod portable;
 #[cfg(target_arch = "wasm32")]
 mod wasm;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+#[cfg(not(target_arch = "wasm32"))]
 pub use portable::Portable;
 #[cfg(target_arch = "wasm32")]
 pub use wasm::Wasm;
