@@ -238,7 +238,7 @@ impl<const DOT: u8> Simd for Wasm<DOT> {
     unsafe fn load_halves(p: *const u16) -> v128 {
         // The multiplication that `half_to_f32` avoids: among weights and cached rows denormals are few, and this takes
         // half as many instructions.
-        let bits = v128_and(i32x4_shl(unsafe { i32x4_load_extend_i16x4(p) }, 13), u32x4_splat(0x8fff_e000));
+        let bits = v128_and(i32x4_shl(unsafe { i32x4_load_extend_i16x4(p.cast()) }, 13), u32x4_splat(0x8fff_e000));
         let infinite = i32x4_gt(v128_and(bits, i32x4_splat(0x0fff_e000)), i32x4_splat(0x0f7f_ffff));
         let scaled = f32x4_mul(bits, f32x4_splat(f32::from_bits((127 + 112) << 23)));
         v128_or(scaled, v128_and(infinite, i32x4_splat(0x7f80_0000)))
