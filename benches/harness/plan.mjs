@@ -37,8 +37,11 @@ export function plan({ only, quick, roots }) {
     const single = artefacts(roots["/pkg"])
       .map(([name]) => name)
       .filter((name) => ["base", "relaxed"].includes(name));
-    for (const artefact of single)
-      runs.push(one("kernels", `kernels, ${artefact}`, "kernels", 1, { package: "/pkg", artefact, layers }));
+    for (const artefact of single) {
+      const run = one("kernels", `kernels, ${artefact}`, "kernels", 1, { package: "/pkg", artefact, layers });
+      // Isolated pages have a clock of 5 µs, others one of 100, which is as long as a small layer takes.
+      runs.push({ ...run, isolated: true });
+    }
   }
   if (wanted("loupe")) runs.push(...loupe("loupe", "/pkg", artefacts(roots["/pkg"]), amount, quick));
   if (wanted("before") && roots["/before"])
@@ -87,7 +90,7 @@ function loupe(group, address, built, amount, quick) {
     });
   };
   for (const [artefact, threads] of built) {
-    add(artefact, threads, "q8_0", { ...amount, model: Q8_0 }, { count: threads > 1 });
+    add(artefact, threads, "q8_0", { ...amount, model: Q8_0 }, { count: threads > 1 && !quick });
     add(artefact, threads, "built-in", { builtIn: BUILT_IN });
   }
   if (quick) return runs;

@@ -33,7 +33,7 @@ export function report(results) {
 function head({ date, commit, machine, browser, rivals, runs, before }) {
   const repeats = new Set(runs.map(({ repeat }) => repeat)).size;
   const loads = runs.map(({ load }) => load).filter(Number.isFinite);
-  const others = runs.map(({ others }) => Math.max(0, others) * 100).filter(Number.isFinite);
+  const others = runs.filter(({ samples }) => samples?.load).map(({ others }) => Math.max(0, others) * 100);
   return `# Benchmark of ${date.slice(0, 10)}
 
 Written by \`cargo xtask bench\`; [README.md](README.md) says what is measured, how, and what is fair.

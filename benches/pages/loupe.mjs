@@ -14,7 +14,6 @@ export async function run(task) {
   const memory = { loaded: await hostMemory() };
   if (task.builtIn) Object.assign(samples, await firstToken(loupe, task.builtIn));
   else Object.assign(samples, await stages(loupe, task));
-  loupe.close();
   return { samples, memory, engine: loupe.engine };
 }
 

@@ -8,11 +8,10 @@ use std::{
 
 use crate::{
     build::{self, fingerprint, read, unless_done},
+    engine::WASM,
     steps::{Done, cargo, output, root, run, run_quietly, step, target},
     test::chromium,
 };
-
-const WASM: &str = "wasm32-unknown-unknown";
 
 /// What the benchmark alone compiles to WebAssembly: folder below `benches/`, the module's name, and the compiler's flags.
 /// They are said here, so that what is in `.cargo/config.toml` for Loupe changes no rival.
