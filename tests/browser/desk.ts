@@ -1,6 +1,6 @@
 // The page as a visitor uses it.
 
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { basename, extname, resolve } from "node:path";
 import { expect, type Locator, type Page, type Route } from "@playwright/test";
 
@@ -8,7 +8,7 @@ import { expect, type Locator, type Page, type Route } from "@playwright/test";
 export const ROOT = resolve(import.meta.dirname, "../..");
 
 /** Whether this build has threads; a test that needs them and has none says so out loud. */
-export const THREADS = !readFileSync(resolve(ROOT, "pkg/dist/engine/relaxed-mt/loupe.js"), "utf8").startsWith("throw");
+export const THREADS = existsSync(resolve(ROOT, "pkg/dist/engine/relaxed-mt/loupe_bg.wasm"));
 export const NO_THREADS = "THREADS WERE NOT TESTED: relaxed-mt was not built";
 
 /** A file as it is dropped or pasted. */

@@ -6,6 +6,8 @@ import { before, Desk, NO_THREADS, sample, THREADS } from "./desk.js";
 const QUESTION = "What colour is the triangle?";
 const ANSWER = "blue";
 
+if (!THREADS) console.warn(NO_THREADS);
+
 for (const { query, engine, threaded } of [
   { query: "?engine=base", engine: "Engine base on 1 thread: base was asked for" },
   { query: "?engine=base&threads=2", engine: "Engine base on 1 thread: base was asked for" },
@@ -68,6 +70,12 @@ test("a thread that cannot start is done without", async ({ page }) => {
   );
   await desk.see(sample("shapes"));
   expect(await desk.ask(QUESTION)).toBe(ANSWER);
+});
+
+test("an artefact that was not built is done without", async ({ page }) => {
+  test.skip(THREADS, "relaxed-mt was built");
+  const desk = await Desk.open(page, "?threads=2");
+  await expect(desk.engine).toHaveText(/^Engine relaxed on 1 thread: 2 threads were asked for; relaxed-mt did not start: this build has none/);
 });
 
 test("an artefact that cannot be fetched is done without", async ({ page }) => {

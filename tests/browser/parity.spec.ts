@@ -5,7 +5,7 @@ import { resolve } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "@playwright/test";
 import cases from "../golden/questions.json" with { type: "json" };
-import { Desk, file, ROOT } from "./desk.js";
+import { Desk, file, NO_THREADS, ROOT, THREADS } from "./desk.js";
 
 const run = promisify(execFile);
 const MODEL = resolve(ROOT, "models");
@@ -34,6 +34,7 @@ async function nativeAnswer(path: string, question: string): Promise<string> {
 for (const [at, engine] of ENGINES.entries()) {
   for (const { picture, note, questions } of cases.filter((_, i) => at === 0 || i % 3 === at % 3)) {
     test(`${engine}: the same answers about ${picture} (${note})`, async ({ page }) => {
+      test.skip(engine.includes("-mt") && !THREADS, NO_THREADS);
       const path = `tests/golden/${picture}`;
       const desk = await Desk.open(page, engine);
       await desk.see(file(path));

@@ -82,14 +82,9 @@ fn page() -> Done {
 }
 
 fn copy(file: &Path, folder: &Path) -> Done {
-    copied(file, &folder.join(file.file_name().unwrap_or(file.as_os_str())))
-}
-
-/// Copies a file to a place whose folder need not exist.
-pub fn copied(file: &Path, to: &Path) -> Done {
-    let folder = to.parent().map_or(Ok(()), fs::create_dir_all);
-    let copied = folder.and_then(|()| fs::copy(file, to));
-    copied.map(drop).map_err(|error| format!("{} cannot be copied to {}: {error}", file.display(), to.display()))
+    let copied = fs::create_dir_all(folder)
+        .and_then(|()| fs::copy(file, folder.join(file.file_name().unwrap_or(file.as_os_str()))));
+    copied.map(drop).map_err(|error| format!("{} cannot be copied to {}: {error}", file.display(), folder.display()))
 }
 
 /// Runs `work` unless `stamp` says that it was done for the same inputs.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    build::{copied, fingerprint, read, unless_done},
+    build::{fingerprint, read, unless_done},
     steps::{Done, cargo, output, root, run, run_quietly, step, target},
 };
 
@@ -48,8 +48,7 @@ const raw = require('fs').readFileSync(process.argv[1]);
 const sizes = [raw, gzipSync(raw, { level: 9 }), brotliCompressSync(raw)];
 console.log(sizes.map(({ length }) => length).join(' '));";
 
-/// Compiles every artefact that can be compiled here, one after the other; compiled crates are shared by those without
-/// threads.
+/// Compiles every artefact that can be compiled here, one after the other.
 pub fn compile() -> Done {
     for artefact in &ARTEFACTS {
         if artefact.threads && !has_source() {
@@ -61,8 +60,6 @@ pub fn compile() -> Done {
             continue;
         }
         step(&format!("Compiling the engine {}", artefact.what), || run(&mut artefact.cargo()))?;
-        // Cargo puts every artefact in the same place.
-        copied(&artefact.target().join(WASM).join("wasm/loupe.wasm"), &artefact.module())?;
     }
     Ok(())
 }
@@ -111,14 +108,13 @@ impl Artefact {
         root().join("pkg/dist/engine").join(self.name)
     }
 
-    /// Where cargo builds it: threads need a standard library of their own.
+    /// Where cargo builds it. In one place they would displace each other, and each be built anew every time.
     fn target(&self) -> PathBuf {
-        if self.threads { target().join("threads") } else { target() }
+        target().join("engine").join(self.name)
     }
 
-    /// Where it is kept.
     fn module(&self) -> PathBuf {
-        target().join("engine").join(self.name).join("loupe.wasm")
+        self.target().join(WASM).join("wasm/loupe.wasm")
     }
 
     fn cargo(&self) -> Command {
@@ -132,7 +128,7 @@ impl Artefact {
             command.env("RUSTC_BOOTSTRAP", "1");
         }
         if self.relaxed {
-            command.args(["--features", "relaxed", "--", "-Ctarget-feature=+relaxed-simd"]);
+            command.args(["--", "-Ctarget-feature=+relaxed-simd"]);
         }
         command
     }
@@ -149,14 +145,10 @@ fn generate(module: &Path, folder: &Path) -> Done {
 fn absent(artefact: &Artefact) -> Done {
     let folder = artefact.folder();
     fs::remove_dir_all(&folder).ok();
-    let sentence = "this build has none: Rust's own source was missing";
-    let files = [
-        ("loupe.js", format!("throw new Error({sentence:?});\n")),
-        (
-            "loupe.d.ts",
-            "export * from \"../relaxed/loupe.js\";\nexport { default } from \"../relaxed/loupe.js\";\n".into(),
-        ),
-    ];
+    // Bundlers look for what is imported before anything runs, so all that an artefact exports is there.
+    let exports = "export * from \"../relaxed/loupe.js\";\nexport { default } from \"../relaxed/loupe.js\";\n";
+    let refusal = "throw new Error(\"this build has none, for Rust's own source was missing\");\n";
+    let files = [("loupe.js", format!("{exports}{refusal}")), ("loupe.d.ts", exports.to_owned())];
     for (name, text) in files {
         fs::create_dir_all(&folder)
             .and_then(|()| fs::write(folder.join(name), text))
