@@ -1,7 +1,7 @@
 //! Q4_K, and Q5_K, which is the same with a fifth bit: 256 codes in eight groups, each with a scale and a minimum of six
 //! bits, which are multiples of the block's two f16.
 
-use super::Blocks;
+use super::{Blocks, by_rows};
 use crate::exec::cpu::{quantise::Row, simd::Simd};
 
 /// Two f16, 12 bytes of scales and minima, and 256 nibbles: each 32 bytes hold a group below and the next above.
@@ -108,57 +108,43 @@ impl<const BITS: usize> Blocks for Minima<BITS> {
 
     #[inline(always)]
     unsafe fn dot4<S: Simd>(rows: *const u8, stride: usize, x: &Row, blocks: usize) -> S::V {
-        let (mut codes, mut sums, mut scales) = (x.codes.as_ptr(), x.minus_sums.as_ptr(), x.scales.as_ptr());
-        let mut block = rows;
-        let mut table = [0f32; 32];
-        // LLVM would keep the table in registers, of which there are too few.
-        let table = std::hint::black_box(table.as_mut_ptr());
-        unsafe {
-            let mut acc = [S::zero(); 4];
-            for _ in 0..blocks {
-                let (of_scales, of_minima) = (S::gather_halves(block, stride), S::gather_halves(block.add(2), stride));
-                let x_scales = [S::load(scales), S::load(scales.add(4))];
-                let minus = [
-                    S::mul(S::from_i32(pairs::<S>(sums)), x_scales[0]),
-                    S::mul(S::from_i32(pairs::<S>(sums.add(8))), x_scales[1]),
-                ];
-                macro_rules! row {
-                    ($i:literal) => {{
-                        let [[s0, s1], [m0, m1]] = six_bits::<S>(block.add($i * stride));
-                        let (scale, minimum) = (S::lane::<$i>(of_scales), S::lane::<$i>(of_minima));
-                        S::store(table.add(8 * $i), S::mul(S::mul(s0, scale), x_scales[0]));
-                        S::store(table.add(8 * $i + 4), S::mul(S::mul(s1, scale), x_scales[1]));
-                        acc[$i] = S::fma(S::mul(m0, minimum), minus[0], acc[$i]);
-                        acc[$i] = S::fma(S::mul(m1, minimum), minus[1], acc[$i]);
-                    }};
-                }
-                row!(0);
-                row!(1);
-                row!(2);
-                row!(3);
-                for j in 0..4 {
-                    let x = codes.add(64 * j * S::DOT.bytes());
-                    macro_rules! row {
-                        ($i:literal) => {{
-                            let [a, b, c, d] = Self::quarter::<S>(block.add($i * stride), j);
-                            let dot = S::dot_codes(S::zero(), a, x);
-                            let dot = S::dot_codes(dot, b, x.add(16 * S::DOT.bytes()));
-                            acc[$i] = S::fma(S::from_i32(dot), S::load_splat(table.add(8 * $i + 2 * j)), acc[$i]);
-                            let dot = S::dot_codes(S::zero(), c, x.add(32 * S::DOT.bytes()));
-                            let dot = S::dot_codes(dot, d, x.add(48 * S::DOT.bytes()));
-                            acc[$i] = S::fma(S::from_i32(dot), S::load_splat(table.add(8 * $i + 2 * j + 1)), acc[$i]);
-                        }};
-                    }
-                    row!(0);
-                    row!(1);
-                    row!(2);
-                    row!(3);
-                }
-                block = block.add(Self::BYTES);
-                codes = codes.add(256 * S::DOT.bytes());
-                (sums, scales) = (sums.add(16), scales.add(8));
+        unsafe { by_rows!(rows, stride, |row| dot::<BITS, S>(row, x, blocks)) }
+    }
+}
+
+/// The product of one token and one row, in parts.
+#[inline(always)]
+unsafe fn dot<const BITS: usize, S: Simd>(mut block: *const u8, x: &Row, blocks: usize) -> S::V {
+    let (mut codes, mut sums, mut scales) = (x.codes.as_ptr(), x.minus_sums.as_ptr(), x.scales.as_ptr());
+    let mut table = [0f32; 8];
+    // LLVM would keep the table in registers, of which there are too few.
+    let table = std::hint::black_box(table.as_mut_ptr());
+    unsafe {
+        let mut acc = [S::zero(); 2];
+        for _ in 0..blocks {
+            let halves = S::gather_halves(block, 2);
+            let (scale, minimum) = (S::lane::<0>(halves), S::lane::<1>(halves));
+            let x_scales = [S::load(scales), S::load(scales.add(4))];
+            let [of_scales, of_minima] = six_bits::<S>(block);
+            for i in 0..2 {
+                S::store(table.add(4 * i), S::mul(S::mul(of_scales[i], scale), x_scales[i]));
+                let minus = S::mul(S::from_i32(pairs::<S>(sums.add(8 * i))), x_scales[i]);
+                acc[i] = S::fma(S::mul(of_minima[i], minimum), minus, acc[i]);
             }
-            S::sums(acc)
+            for j in 0..4 {
+                let x = codes.add(64 * j * S::DOT.bytes());
+                let [a, b, c, d] = Minima::<BITS>::quarter::<S>(block, j);
+                let dot = S::dot_codes(S::zero(), a, x);
+                let dot = S::dot_codes(dot, b, x.add(16 * S::DOT.bytes()));
+                acc[0] = S::fma(S::from_i32(dot), S::load_splat(table.add(2 * j)), acc[0]);
+                let dot = S::dot_codes(S::zero(), c, x.add(32 * S::DOT.bytes()));
+                let dot = S::dot_codes(dot, d, x.add(48 * S::DOT.bytes()));
+                acc[1] = S::fma(S::from_i32(dot), S::load_splat(table.add(2 * j + 1)), acc[1]);
+            }
+            block = block.add(Minima::<BITS>::BYTES);
+            codes = codes.add(256 * S::DOT.bytes());
+            (sums, scales) = (sums.add(16), scales.add(8));
         }
+        S::add(acc[0], acc[1])
     }
 }

@@ -1,6 +1,6 @@
 //! Q6_K: 256 codes of six bits in sixteen groups, each with a signed byte as its scale, a multiple of the block's f16.
 
-use super::Blocks;
+use super::{Blocks, by_rows};
 use crate::exec::cpu::{quantise::Row, simd::Simd};
 
 /// The codes' low nibbles (128 bytes) and high pairs (64), the scales (16) and the f16; codes are 32 too high.
@@ -78,67 +78,46 @@ impl Blocks for Q6_K {
 
     #[inline(always)]
     unsafe fn dot4<S: Simd>(rows: *const u8, stride: usize, x: &Row, blocks: usize) -> S::V {
-        let (mut codes, mut sums, mut scales) = (x.codes.as_ptr(), x.minus_sums.as_ptr(), x.scales.as_ptr());
-        let mut block = rows;
-        let mut table = [0f32; 64];
-        // LLVM would keep the table in registers, of which there are too few.
-        let table = std::hint::black_box(table.as_mut_ptr());
-        unsafe {
-            let mut acc = [S::zero(); 4];
-            for _ in 0..blocks {
-                let of_scales = S::gather_halves(block.add(SCALE), stride);
-                let (low, high) = (S::load(scales), S::load(scales.add(4)));
-                // Each of the activations' scales serves two groups.
-                let x_scales =
-                    [S::zip_low(low, low), S::zip_high(low, low), S::zip_low(high, high), S::zip_high(high, high)];
+        unsafe { by_rows!(rows, stride, |row| dot::<S>(row, x, blocks)) }
+    }
+}
+
+/// The product of one token and one row, in parts.
+#[inline(always)]
+unsafe fn dot<S: Simd>(mut block: *const u8, x: &Row, blocks: usize) -> S::V {
+    let (mut codes, mut sums, mut scales) = (x.codes.as_ptr(), x.minus_sums.as_ptr(), x.scales.as_ptr());
+    let mut table = [0f32; 16];
+    // LLVM would keep the table in registers, of which there are too few.
+    let table = std::hint::black_box(table.as_mut_ptr());
+    unsafe {
+        let mut acc = [S::zero(); 2];
+        for _ in 0..blocks {
+            let scale = S::gather_halves(block.add(SCALE), 0);
+            let (low, high) = (S::load(scales), S::load(scales.add(4)));
+            // Each of the activations' scales serves two groups.
+            let x_scales =
+                [S::zip_low(low, low), S::zip_high(low, low), S::zip_low(high, high), S::zip_high(high, high)];
+            let bytes = bytes::<S>(block);
+            for i in 0..4 {
+                let scales = S::mul(S::mul(bytes[i], scale), x_scales[i]);
+                S::store(table.add(4 * i), scales);
                 // What the codes are too high, times the activations.
-                let mut minus = [S::zero(); 4];
-                for (i, minus) in minus.iter_mut().enumerate() {
-                    *minus = S::from_i32(S::shl_i32::<5>(S::load(sums.add(4 * i))));
-                }
-                macro_rules! row {
-                    ($i:literal) => {{
-                        let bytes = bytes::<S>(block.add($i * stride));
-                        let scale = S::lane::<$i>(of_scales);
-                        for i in 0..4 {
-                            let scales = S::mul(S::mul(bytes[i], scale), x_scales[i]);
-                            S::store(table.add(16 * $i + 4 * i), scales);
-                            acc[$i] = S::fma(scales, minus[i], acc[$i]);
-                        }
-                    }};
-                }
-                row!(0);
-                row!(1);
-                row!(2);
-                row!(3);
-                for at in 0..4 {
-                    let (half, part) = (at / 2, at % 2);
-                    let x = codes.add((128 * half + 16 * part) * S::DOT.bytes());
-                    let table = table.add(8 * half + part);
-                    macro_rules! row {
-                        ($i:literal) => {{
-                            let [a, b, c, d] = quarter::<S>(block.add($i * stride), half, part);
-                            row!($i, 0, a);
-                            row!($i, 1, b);
-                            row!($i, 2, c);
-                            row!($i, 3, d);
-                        }};
-                        ($i:literal, $at:literal, $codes:ident) => {{
-                            let dot = S::dot_codes(S::zero(), $codes, x.add(32 * $at * S::DOT.bytes()));
-                            let scale = S::load_splat(table.add(16 * $i + 2 * $at));
-                            acc[$i] = S::fma(S::from_i32(dot), scale, acc[$i]);
-                        }};
-                    }
-                    row!(0);
-                    row!(1);
-                    row!(2);
-                    row!(3);
-                }
-                block = block.add(Self::BYTES);
-                codes = codes.add(256 * S::DOT.bytes());
-                (sums, scales) = (sums.add(16), scales.add(8));
+                let minus = S::from_i32(S::shl_i32::<5>(S::load(sums.add(4 * i))));
+                acc[i % 2] = S::fma(scales, minus, acc[i % 2]);
             }
-            S::sums(acc)
+            for at in 0..4 {
+                let (half, part) = (at / 2, at % 2);
+                let x = codes.add((128 * half + 16 * part) * S::DOT.bytes());
+                let table = table.add(8 * half + part);
+                for (i, sixteen) in quarter::<S>(block, half, part).into_iter().enumerate() {
+                    let dot = S::dot_codes(S::zero(), sixteen, x.add(32 * i * S::DOT.bytes()));
+                    acc[i % 2] = S::fma(S::from_i32(dot), S::load_splat(table.add(2 * i)), acc[i % 2]);
+                }
+            }
+            block = block.add(Q6_K::BYTES);
+            codes = codes.add(256 * S::DOT.bytes());
+            (sums, scales) = (sums.add(16), scales.add(8));
         }
+        S::add(acc[0], acc[1])
     }
 }

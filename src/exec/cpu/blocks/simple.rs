@@ -1,6 +1,6 @@
 //! Q8_0, Q5_0, Q4_0: 32 codes and one scale, an f16 at the block's start.
 
-use super::Blocks;
+use super::{Blocks, by_rows};
 use crate::exec::cpu::{
     quantise::Row,
     simd::{Dot, Simd},
@@ -117,17 +117,9 @@ impl<B: Simple> Blocks for B {
         unsafe { scales.write(S::first_f32(S::gather_halves(block, 0))) }
     }
 
-    // One row after the other, so that memory is read in one stream: four streams at once, each as short as a row, ran
-    // at a fifth of the bandwidth.
     #[inline(always)]
     unsafe fn dot4<S: Simd>(rows: *const u8, stride: usize, x: &Row, blocks: usize) -> S::V {
-        unsafe {
-            let mut sums = [S::zero(); 4];
-            for (i, sum) in sums.iter_mut().enumerate() {
-                *sum = dot::<B, S>(rows.add(i * stride), x, blocks);
-            }
-            S::sums(sums)
-        }
+        unsafe { by_rows!(rows, stride, |row| dot::<B, S>(row, x, blocks)) }
     }
 }
 
