@@ -60,20 +60,21 @@ process.on("SIGINT", () => {
 });
 
 const git = (...words) => execFileSync("git", words, { cwd: ROOT, encoding: "utf8" }).trim();
+const here = machine();
 const locked = JSON.parse(readFileSync(join(HERE, "package-lock.json"), "utf8")).packages;
 const results = {
   date: date.toISOString(),
   commit:
     git("rev-parse", "--short", "HEAD") +
     (git("status", "--porcelain", "--untracked-files=no") ? " and uncommitted changes" : ""),
-  machine: machine(),
+  machine: here,
   browser: await version(),
   rivals: {
     wllama: locked["node_modules/@wllama/wllama"].version,
     "onnxruntime-web": locked["node_modules/onnxruntime-web"].version,
     "candle-core": /name = "candle-core"\nversion = "(.+)"/.exec(readFileSync(join(HERE, "candle/Cargo.lock"), "utf8"))?.[1],
   },
-  before: earlier ? { commit: earlier } : recorded(),
+  before: earlier ? { commit: earlier } : recorded(here),
   kernels: options.kernels ? native() : [],
   runs: [],
 };
@@ -116,11 +117,12 @@ function write() {
   writeFileSync(`${out}.md`, report(results));
 }
 
-/** What an earlier commit was measured to do; see README.md. */
-function recorded() {
+/** What an earlier commit was measured to do, if that was on a machine like this one; see README.md. */
+function recorded({ model, cores }) {
   const file = join(HERE, "before.json");
   if (!existsSync(file)) return undefined;
   const { date, machine, before, runs } = JSON.parse(readFileSync(file, "utf8"));
+  if (machine.model !== model || machine.cores !== cores) return undefined;
   return { commit: before.commit, date, machine, runs: runs.filter(({ group }) => group === "before") };
 }
 

@@ -4,7 +4,9 @@ import { digits, median, percent } from "./statistics.mjs";
 import { table } from "./table.mjs";
 
 /** Lines of JSON as benches/kernels.rs and pages/kernels.mjs give them. */
-export function kernels(lines, samples) {
+export function kernels(all, samples) {
+  // The browser's lines first: they are in the order of layers.json.
+  const lines = [...all].sort((a, b) => (a.where === "native") - (b.where === "native"));
   const ways = distinct(lines, ({ where, isa }) => `${where}: ${isa}`);
   const layers = distinct(lines, ({ type, what, m, n, k }) => `${type} | ${what}, ${m} × ${k} by ${n} × ${k}`);
   const rows = [...layers].map(([name, group]) => [

@@ -1,6 +1,8 @@
 """The same network for ONNX Runtime: written node by node in the form of the exports that transformers.js loads
 (fused attention, last position's logits only), in fp32 and quantised as its `q8`."""
 
+import logging
+
 import numpy as np
 import onnx
 from gguf_files import text_weight
@@ -10,6 +12,8 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 import shape as s
 
 MICROSOFT = "com.microsoft"
+# The quantiser advises a step of preparation that has nothing to do for a graph written like this.
+logging.getLogger().setLevel(logging.ERROR)
 FLOAT, INT32, INT64 = TensorProto.FLOAT, TensorProto.INT32, TensorProto.INT64
 
 
