@@ -2,7 +2,7 @@
 
 import { loadavg } from "node:os";
 import { chromium } from "@playwright/test";
-import { cpuSeconds, machineTime, memory } from "./processes.mjs";
+import { cpuSeconds, findRenderers, machineTime, memory } from "./processes.mjs";
 
 /** The longest that one run may take, in milliseconds. */
 const PATIENCE = 20 * 60_000;
@@ -46,6 +46,7 @@ export async function runPage(address, { engine, task, count }, stop) {
     await page.exposeFunction("hostMemory", memory);
     await page.goto(`${address}/pages/run.html?${engine}`);
     await page.waitForFunction(() => window.run, undefined, { timeout: 60_000 });
+    findRenderers();
     const [before, own] = [machineTime(), cpuSeconds()];
     const result = await Promise.race([
       page.evaluate((task) => window.run(task), task),

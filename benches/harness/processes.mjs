@@ -22,29 +22,28 @@ const stat = (pid) => {
   return text.slice(text.lastIndexOf(")") + 2).split(" ");
 };
 
-/** The renderer processes of browsers that this process started. */
-function renderers() {
+/** The renderer processes that are asked about: looking for them takes longer than a small stage does. */
+let renderers = [];
+
+/** Finds the renderer processes of browsers that this process started; those that come later are not seen. */
+export function findRenderers() {
   const parents = new Map(
     readdirSync("/proc")
       .filter(Number)
       .map((pid) => [Number(pid), Number(stat(pid)[1])]),
   );
   const ours = (pid) => pid === process.pid || (parents.has(pid) && ours(parents.get(pid)));
-  return [...parents.keys()].filter((pid) => read(`/proc/${pid}/cmdline`).includes("--type=renderer") && ours(pid));
+  renderers = [...parents.keys()].filter((pid) => ours(pid) && read(`/proc/${pid}/cmdline`).includes("--type=renderer"));
 }
 
 /** CPU seconds of our renderers, of all their threads. */
 export function cpuSeconds() {
-  return (
-    renderers()
-      .map(stat)
-      .reduce((sum, fields) => sum + Number(fields[11]) + Number(fields[12]), 0) / TICKS
-  );
+  return renderers.map(stat).reduce((sum, fields) => sum + Number(fields[11]) + Number(fields[12]), 0) / TICKS;
 }
 
 /** Bytes that our largest renderer holds, and the most it ever held. */
 export function memory() {
-  const sizes = renderers().map((pid) => {
+  const sizes = renderers.map((pid) => {
     const status = read(`/proc/${pid}/status`);
     const [now, peak] = ["VmRSS", "VmHWM"].map(
       (name) => 1024 * Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1] ?? 0),
