@@ -49,6 +49,7 @@ impl Isa {
         }
         #[cfg(target_arch = "wasm32")]
         {
+            super::simd::fill_halves();
             #[cfg(target_feature = "relaxed-simd")]
             all.extend(relaxed_dot());
             all.push(Self::Wasm);

@@ -14,7 +14,7 @@ mod x86;
 #[cfg(not(target_arch = "wasm32"))]
 pub use portable::Portable;
 #[cfg(target_arch = "wasm32")]
-pub use wasm::Wasm;
+pub use wasm::{Wasm, fill_halves};
 #[cfg(target_arch = "x86_64")]
 pub use x86::X86;
 
@@ -142,6 +142,8 @@ pub trait Simd: Copy + 'static {
     unsafe fn half_to_f32(a: Self::V) -> Self::V;
     /// Four f16 at p (8 bytes) as f32.
     unsafe fn load_halves(p: *const u16) -> Self::V;
+    /// The f16 at p as f32, in every lane.
+    unsafe fn splat_half(p: *const u8) -> Self::V;
     /// Four f32 to f16, nearest and even among equals, in the low 8 bytes.
     unsafe fn f32_to_half(a: Self::V) -> Self::V;
 

@@ -240,6 +240,10 @@ impl<const DOT: u8> Simd for Portable<DOT> {
         Bits { f32s: std::array::from_fn(|i| f16::from_bits(halves[i]).to_f32()) }
     }
     #[inline(always)]
+    unsafe fn splat_half(p: *const u8) -> Bits {
+        Bits { f32s: [f16::from_bits(unsafe { p.cast::<u16>().read_unaligned() }).to_f32(); 4] }
+    }
+    #[inline(always)]
     unsafe fn f32_to_half(a: Bits) -> Bits {
         let half = |i: usize| f16::from_f32(unsafe { a.f32s[i % 4] }).to_bits() as i16;
         Bits { i16s: std::array::from_fn(half) }

@@ -1,8 +1,31 @@
 //! WebAssembly's fixed-width vectors and, in the artefacts built for them, the relaxed ones.
 
-use core::arch::wasm32::*;
+use core::{arch::wasm32::*, cell::UnsafeCell};
 
 use super::{Dot, Kernel, Simd};
+
+/// Every f16 as f32. (Zeros but for the sign take no room in the file: it is filled by [`fill_halves`].)
+static HALVES: Table = Table(UnsafeCell::new([0.0; 1 << 16]));
+
+struct Table(UnsafeCell<[f32; 1 << 16]>);
+
+// Written once, before any thread but the first is there; then only read.
+unsafe impl Sync for Table {}
+
+impl Table {
+    #[inline(always)]
+    fn as_ptr(&self) -> *const f32 {
+        self.0.get().cast()
+    }
+}
+
+/// Fills the table of halves; to be called before any kernel runs.
+pub fn fill_halves() {
+    let table = HALVES.0.get();
+    for bits in 0..=u16::MAX {
+        unsafe { (*table)[usize::from(bits)] = half::f16::from_bits(bits).to_f32() };
+    }
+}
 
 /// DOT is 0 for 16-bit pairs; in a relaxed artefact also 1 where the relaxed dot product reads its second operand
 /// without a sign, and 2 where it reads it with one (the standard leaves that to the machine).
@@ -242,6 +265,12 @@ impl<const DOT: u8> Simd for Wasm<DOT> {
         let infinite = i32x4_gt(v128_and(bits, i32x4_splat(0x0fff_e000)), i32x4_splat(0x0f7f_ffff));
         let scaled = f32x4_mul(bits, f32x4_splat(f32::from_bits((127 + 112) << 23)));
         v128_or(scaled, v128_and(infinite, i32x4_splat(0x7f80_0000)))
+    }
+    // By a table: a load where arithmetic takes thirteen instructions and, in V8, as many again for its constants.
+    // The scales of a matrix are few hundred numbers, so what is used of the table stays in the first cache.
+    #[inline(always)]
+    unsafe fn splat_half(p: *const u8) -> v128 {
+        unsafe { v128_load32_splat(HALVES.as_ptr().add(usize::from(p.cast::<u16>().read_unaligned())).cast()) }
     }
     #[inline(always)]
     unsafe fn f32_to_half(a: v128) -> v128 {

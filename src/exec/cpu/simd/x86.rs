@@ -239,6 +239,10 @@ impl<const VNNI: u8> Simd for X86<VNNI> {
         unsafe { _mm_castps_si128(_mm_cvtph_ps(_mm_loadl_epi64(p.cast()))) }
     }
     #[inline(always)]
+    unsafe fn splat_half(p: *const u8) -> __m128i {
+        unsafe { _mm_castps_si128(_mm_cvtph_ps(_mm_set1_epi16(p.cast::<i16>().read_unaligned()))) }
+    }
+    #[inline(always)]
     unsafe fn f32_to_half(a: __m128i) -> __m128i {
         unsafe { _mm_cvtps_ph::<0>(_mm_castsi128_ps(a)) }
     }
