@@ -18,7 +18,7 @@ use super::{quantise::Row, simd::Simd};
 use crate::gguf::GgmlType;
 
 /// The sums of four rows, one row after the other, so that memory is read in one stream: four streams at once, each as
-/// short as a row, ran at a quarter of the bandwidth. (A macro, because a closure would lose the machine's instructions.)
+/// short as a row, ran far below the bandwidth. (A macro, because a closure would lose the machine's instructions.)
 macro_rules! by_rows {
     ($rows:ident, $stride:ident, |$row:ident| $dot:expr) => {{
         let mut sums = [S::zero(); 4];
