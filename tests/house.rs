@@ -95,7 +95,7 @@ fn files_are_short() {
     let mut wrong = Vec::new();
     for (folder, kinds) in [
         ("src", ["rs", "wgsl"].as_slice()),
-        ("tests", &["rs", "ts"]),
+        ("tests", &["rs", "ts", "py"]),
         ("xtask", &["rs"]),
         ("www/lib", &["ts"]),
         ("www/app", &["ts", "css", "html"]),

@@ -1,0 +1,63 @@
+"""What a family must tell, so that one recorder serves them all."""
+
+import torch
+
+import cases
+
+
+class Family:
+    """A tiny model with its own processor. A subclass fills the fields and says how its tensors part into views.
+
+    Views are counted in the order in which the family's own processor makes them; `order` brings one picture's views
+    into Loupe's: slices row by row, then the overview."""
+
+    name = None  # of the folder under tests/fixtures/families
+    pre = None  # tokenizer.ggml.pre of the published files
+    sizes = ()  # pictures, (width, height)
+    detailed = ()  # of these, the ones whose layers are recorded
+    halves = False  # whether matrices are f16, in both files
+    unwritten = ()  # parameters that published files leave out
+
+    def build(self, folder, seed):
+        """Makes `self.model` and `self.processor`, and saves them as a published folder."""
+        raise NotImplementedError
+
+    def files(self, folder, out):
+        """Writes text.gguf and mmproj.gguf."""
+        raise NotImplementedError
+
+    def taps(self):
+        """Modules whose outputs are recorded: `vision`, `text` (lists of layers), `rows` (the connector), and single ones."""
+        raise NotImplementedError
+
+    def inputs(self, case, images):
+        """(rendered and expanded prompt, the model's arguments)"""
+        inputs = self.processor(text=[self.render(case)], images=[images] if images else None, return_tensors="pt")
+        text = self.processor.tokenizer.decode(inputs["input_ids"][0], skip_special_tokens=False)
+        return text, inputs
+
+    def render(self, case):
+        return self.processor.apply_chat_template(cases.messages(case), add_generation_prompt=True, tokenize=False)
+
+    def look(self, image):
+        """The views of one picture as u8 [h, w, 3], in the processor's order."""
+        raise NotImplementedError
+
+    def order(self, count):
+        """Which of the processor's views is Loupe's first, second …, for a picture of `count` views."""
+        return range(count)
+
+    def part(self, key, output, inputs):
+        """What the tap `key` put out → rows of each view, all pictures' views in the processor's order."""
+        raise NotImplementedError
+
+    def logits(self, inputs):
+        """[vocabulary] after the last position, everything computed at once."""
+        return self.model(**inputs, use_cache=False).logits[0, -1]
+
+
+def u8(array):
+    """Numbers 0…255 that a processor left as floats, [3, h, w] → u8 [h, w, 3]."""
+    a = torch.as_tensor(array)
+    assert torch.equal(a, a.round()) and 0 <= a.min() and a.max() <= 255
+    return a.permute(1, 2, 0).to(torch.uint8).contiguous().numpy()
