@@ -21,4 +21,4 @@ pub mod text;
 mod wasm;
 
 pub use error::{Error, ErrorKind, Result};
-pub use session::{Session, Source};
+pub use session::{Opening, Session, Source};

@@ -9,16 +9,15 @@ use crate::{
         AnyExecutor,
         cpu::{bench::Bench, isa::Isa, pool},
     },
-    gguf::Stream,
     protocol::{Event, Request},
-    session::{Session, Source},
+    session::{Opening, Session, Source},
 };
 
 /// A session in a worker: `push` both files, `handle` a load request, then `step` until it resolves to nothing.
 #[wasm_bindgen]
 #[derive(Default)]
 pub struct Engine {
-    files: [Stream; 2],
+    opening: Opening,
     /// Why the files that are coming cannot be used; told when they are to be opened.
     damage: Option<Error>,
     session: Option<Session>,
@@ -36,11 +35,13 @@ impl Engine {
         Self { threads, ..Self::default() }
     }
 
-    /// Takes the next bytes of file 0 or 1: the language model and the vision encoder, in either order.
-    pub fn push(&mut self, file: usize, bytes: &Uint8Array) {
-        if let (Some(stream), None) = (self.files.get_mut(file), &self.damage) {
-            self.damage = stream.push(&bytes.to_vec()).err();
+    /// Takes the next bytes of file 0 or 1: the language model and the vision encoder, in either order. False when no
+    /// more are wanted, because the files cannot be used; a load request tells why.
+    pub fn push(&mut self, file: usize, bytes: &Uint8Array) -> bool {
+        if self.damage.is_none() {
+            self.damage = self.opening.push(file, &bytes.to_vec()).err();
         }
+        self.damage.is_none()
     }
 
     /// Takes a request (JSON of the protocol's `Request`) with the bytes that come beside it.
@@ -113,11 +114,11 @@ impl Engine {
 
     fn load(&mut self) -> Result<()> {
         self.session = None;
-        let [a, b] = std::mem::take(&mut self.files);
+        let opening = std::mem::take(&mut self.opening);
         if let Some(damage) = self.damage.take() {
             return Err(damage);
         }
-        let session = Session::open_on(a.finish()?, b.finish()?, AnyExecutor::cpu(self.threads))?;
+        let session = opening.finish(AnyExecutor::cpu(self.threads))?;
         self.events.push(Event::Ready { model: session.info().clone() });
         self.session = Some(session);
         Ok(())

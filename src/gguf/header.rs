@@ -70,6 +70,18 @@ impl Header {
         self.metadata.get(key)
     }
 
+    /// Takes an array of texts out: vocabularies are large, and the header is not asked for one twice.
+    ///
+    /// # Errors
+    /// A model error naming the key when it is missing (or taken), or holds anything but texts.
+    pub fn take_texts(&mut self, key: &str) -> Result<Vec<String>> {
+        let Value::Array(values) = self.metadata.remove(key).ok_or_else(|| missing(key))? else {
+            return Err(wrong(key, "a list of texts"));
+        };
+        let text = |value| if let Value::Text(text) = value { Some(text) } else { None };
+        values.into_iter().map(text).collect::<Option<_>>().ok_or_else(|| wrong(key, "a list of texts"))
+    }
+
     /// A whole number that must be there, from 1 to 2³¹ − 1.
     ///
     /// # Errors

@@ -83,8 +83,8 @@ pub struct Stream {
 enum State {
     /// The header's bytes so far, and how many there must be before parsing is tried again.
     Header { bytes: Vec<u8>, retry_at: usize },
-    /// The data section; `next` is the first tensor that is not yet whole.
-    Data { header: Header, tensors: BTreeMap<String, Tensor>, next: usize },
+    /// The data section; `next` is the first tensor that is not yet whole, `early` what came along with the header.
+    Data { header: Header, tensors: BTreeMap<String, Tensor>, next: usize, early: Vec<u8> },
 }
 
 impl Default for State {
@@ -112,7 +112,10 @@ impl Stream {
                 *retry_at = bytes.len() * 2;
                 self.parse_header()
             }
-            State::Data { header, tensors, next } => route(header, tensors, next, start, chunk),
+            State::Data { header, tensors, next, early } => {
+                place_early(header, tensors, next, early)?;
+                route(header, tensors, next, start, chunk)
+            }
         }
     }
 
@@ -124,18 +127,28 @@ impl Stream {
         }
     }
 
+    /// The same, to take from it what is not needed twice. Until more bytes come, no tensor has room of its own: what is
+    /// built from the header now can use the room that the header's parts leave, before the weights lie behind it.
+    pub fn header_mut(&mut self) -> Option<&mut Header> {
+        match &mut self.state {
+            State::Header { .. } => None,
+            State::Data { header, .. } => Some(header),
+        }
+    }
+
     /// Ends the file.
     ///
     /// # Errors
     /// A model error that says how much is missing when the file ends early.
     pub fn finish(mut self) -> Result<File> {
         self.parse_header()?;
-        let State::Data { header, tensors, .. } = self.state else {
+        let State::Data { header, mut tensors, mut next, mut early } = self.state else {
             return Err(Error::model(format!(
                 "The model file ends after {} bytes, inside its header; download it again.",
                 self.bytes
             )));
         };
+        place_early(&header, &mut tensors, &mut next, &mut early)?;
         let end = header.tensors.last().map_or(header.data_start, |t| header.data_start + t.offset + t.bytes);
         if self.bytes < end {
             return Err(Error::model(format!(
@@ -149,14 +162,21 @@ impl Stream {
     fn parse_header(&mut self) -> Result<()> {
         let State::Header { bytes, .. } = &mut self.state else { return Ok(()) };
         let Some(header) = Header::parse(bytes)? else { return Ok(()) };
-        let bytes = std::mem::take(bytes);
-        let (mut tensors, mut next) = (BTreeMap::new(), 0);
-        if let Some(data) = bytes.get(header.data_start..) {
-            route(&header, &mut tensors, &mut next, header.data_start, data)?;
-        }
-        self.state = State::Data { header, tensors, next };
+        let early = bytes.get(header.data_start..).unwrap_or_default().to_vec();
+        self.state = State::Data { header, tensors: BTreeMap::new(), next: 0, early };
         Ok(())
     }
+}
+
+/// Puts what came along with the header where it belongs.
+fn place_early(
+    header: &Header,
+    tensors: &mut BTreeMap<String, Tensor>,
+    next: &mut usize,
+    early: &mut Vec<u8>,
+) -> Result<()> {
+    let early = std::mem::take(early);
+    if early.is_empty() { Ok(()) } else { route(header, tensors, next, header.data_start, &early) }
 }
 
 /// Puts `chunk`, which lies at byte `start` of the file, into the tensors it belongs to. Tensors are in the order of

@@ -26,26 +26,21 @@ pub fn check_pair(text: &Header, vision: &Header) -> Result<()> {
     }
 }
 
-pub fn tokenizer(h: &Header, vocabulary: usize) -> Result<Tokenizer> {
+/// The tokenizer of a vocabulary, which is taken out of the header.
+pub fn tokenizer(h: &mut Header) -> Result<Tokenizer> {
     let kind = h.text("tokenizer.ggml.model")?;
     if kind != "gpt2" {
         return Err(Error::model(format!(
             "The tokenizer is of the kind `{kind}`; this version of Loupe reads byte-level BPE (`gpt2`)."
         )));
     }
-    let text = |v: &Value| v.text().map(str::to_owned);
+    let tokens = h.take_texts("tokenizer.ggml.tokens")?;
+    let merges = h.take_texts("tokenizer.ggml.merges")?;
     let id = |name: &str| h.get(&format!("tokenizer.ggml.{name}_token_id")).and_then(Value::unsigned);
     let id = |name: &str| id(name).and_then(|id| u32::try_from(id).ok());
-    let tokens = h.list("tokenizer.ggml.tokens", text)?;
-    if tokens.len() != vocabulary || id("eos").is_none() {
-        return Err(Error::model(format!(
-            "The vocabulary has {} tokens, the model {vocabulary}, and one must end answers; the file is damaged or not supported.",
-            tokens.len()
-        )));
-    }
     Tokenizer::new(Vocabulary {
         tokens,
-        merges: h.list("tokenizer.ggml.merges", text)?,
+        merges,
         types: h.list("tokenizer.ggml.token_type", |v| v.signed().and_then(|v| i32::try_from(v).ok()))?,
         pre: h.get("tokenizer.ggml.pre").and_then(Value::text).unwrap_or("default").to_owned(),
         bos: id("bos"),
@@ -53,6 +48,18 @@ pub fn tokenizer(h: &Header, vocabulary: usize) -> Result<Tokenizer> {
         eot: id("eot"),
         add_bos: h.get("tokenizer.ggml.add_bos_token").and_then(Value::bool).unwrap_or(false),
     })
+}
+
+/// Checks that there is a token for each row of the embedding table, and one that ends answers.
+pub fn check_vocabulary(tokenizer: &Tokenizer, rows: usize) -> Result<()> {
+    let vocabulary = tokenizer.vocabulary();
+    if vocabulary.tokens.len() == rows && vocabulary.eos.is_some() {
+        return Ok(());
+    }
+    Err(Error::model(format!(
+        "The vocabulary has {} tokens, the model {rows}, and one must end answers; the file is damaged or not supported.",
+        vocabulary.tokens.len()
+    )))
 }
 
 pub fn template(h: &Header, tokenizer: &Tokenizer) -> Result<Template> {

@@ -7,11 +7,13 @@ mod answer;
 mod header;
 mod look;
 mod open;
+mod opening;
 
 use std::collections::VecDeque;
 
 pub use look::Source;
 pub use open::{Model, Profile};
+pub use opening::Opening;
 
 use answer::Answering;
 use look::{Looking, Picture};
@@ -72,14 +74,18 @@ impl Session {
     /// # Errors
     /// As [`Self::open`].
     pub fn open_on(a: File, b: File, executor: AnyExecutor) -> Result<Self> {
-        Ok(Self {
-            model: Model::open(a, b, executor)?,
+        Ok(Self::new(Model::open(a, b, executor)?))
+    }
+
+    fn new(model: Model) -> Self {
+        Self {
+            model,
             pictures: Vec::new(),
             turns: Vec::new(),
             cached: Vec::new(),
             queue: VecDeque::new(),
             current: Current::Idle,
-        })
+        }
     }
 
     /// From now on, records how long each node of the network takes.

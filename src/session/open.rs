@@ -6,8 +6,8 @@ use super::header;
 use crate::{
     error::{Error, Result},
     exec::{AnyExecutor, Executor, Input},
-    gguf::{File, TensorInfo},
-    graph::{Live, Plan, Trace},
+    gguf::{File, Header, TensorInfo},
+    graph::{Graph, Live, Plan, Trace},
     image::{patches::Normalise, slice::Slicing},
     model::{self, ViewInputs, VlmConfig},
     protocol::ModelInfo,
@@ -50,6 +50,38 @@ pub struct Profile {
     pub decode: Trace,
 }
 
+/// What two headers say together: the network, all of whose weights are in them.
+pub struct Network {
+    pub config: VlmConfig,
+    prefill: Graph,
+    decode: Graph,
+}
+
+impl Network {
+    /// Reads the header of the language model and that of the vision encoder.
+    ///
+    /// # Errors
+    /// A model error when they are of an unsupported kind, no pair, or lack a weight.
+    pub fn read(text: &Header, vision: &Header) -> Result<Self> {
+        header::check_pair(text, vision)?;
+        let config = VlmConfig::read(text, vision)?;
+        let (prefill, decode) = (model::prefill(&config.text)?, model::decode(&config.text)?);
+        let tensors: BTreeMap<&str, &TensorInfo> =
+            [text, vision].iter().flat_map(|h| &h.tensors).map(|t| (t.name.as_str(), t)).collect();
+        // Any grid serves to check the vision weights: their shapes do not depend on it.
+        for graph in [&prefill, &decode, &model::view(&config, 1)?] {
+            model::check(graph, |name| tensors.get(name).copied())?;
+        }
+        Ok(Self { config, prefill, decode })
+    }
+}
+
+/// The language model's and the vision encoder's of two files that came in either order.
+pub fn sort<T>(a: T, b: T, header: impl Fn(&T) -> &Header) -> (T, T) {
+    let is_vision = header(&a).text("general.architecture").is_ok_and(|kind| kind == "clip");
+    if is_vision { (b, a) } else { (a, b) }
+}
+
 const POSITION_TABLE: &str = "v.position_embd.weight";
 
 impl Model {
@@ -58,17 +90,20 @@ impl Model {
     /// # Errors
     /// A model error when a file is damaged, of an unsupported kind, or not of the same model as the other.
     pub fn open(a: File, b: File, executor: AnyExecutor) -> Result<Self> {
-        let is_vision = |f: &File| f.header.text("general.architecture").is_ok_and(|kind| kind == "clip");
-        let (text, mut vision) = if is_vision(&a) { (b, a) } else { (a, b) };
-        header::check_pair(&text.header, &vision.header)?;
-        let config = VlmConfig::read(&text.header, &vision.header)?;
-        let (prefill, decode) = (model::prefill(&config.text)?, model::decode(&config.text)?);
-        let tensors: BTreeMap<&str, &TensorInfo> =
-            [&text, &vision].iter().flat_map(|f| &f.header.tensors).map(|t| (t.name.as_str(), t)).collect();
-        // Any grid serves to check the vision weights: their shapes do not depend on it.
-        for graph in [&prefill, &decode, &model::view(&config, 1)?] {
-            model::check(graph, |name| tensors.get(name).copied())?;
-        }
+        let (mut text, vision) = sort(a, b, |file| &file.header);
+        let network = Network::read(&text.header, &vision.header)?;
+        let tokenizer = header::tokenizer(&mut text.header)?;
+        Self::assemble([text, vision], network, tokenizer, executor)
+    }
+
+    /// The model of two files, the language model's first, whose headers have been read.
+    pub(super) fn assemble(
+        [text, mut vision]: [File; 2],
+        Network { config, prefill, decode }: Network,
+        tokenizer: Tokenizer,
+        executor: AnyExecutor,
+    ) -> Result<Self> {
+        header::check_vocabulary(&tokenizer, config.text.vocabulary)?;
         let side = config.vision.table_side;
         let table = vision.tensors.remove(POSITION_TABLE);
         let table = table.filter(|t| t.matrix() == [side * side, config.vision.layer.width]);
@@ -77,7 +112,6 @@ impl Model {
                 "The table `{POSITION_TABLE}` should have {side} × {side} rows of F32 or F16; the file is damaged or not supported."
             ))
         })?;
-        let tokenizer = header::tokenizer(&text.header, config.text.vocabulary)?;
         let mut this = Self {
             info: header::info(&text, &vision, &config)?,
             slicing: header::slicing(&vision.header)?,

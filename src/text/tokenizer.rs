@@ -64,11 +64,14 @@ impl Tokenizer {
     ///
     /// # Errors
     /// A model error for an unknown `pre`, a merge of unknown tokens, an id out of range, or arrays of different lengths.
-    pub fn new(vocabulary: Vocabulary) -> Result<Self> {
-        let Vocabulary { tokens, merges, types, pre, .. } = &vocabulary;
+    pub fn new(mut vocabulary: Vocabulary) -> Result<Self> {
+        // Kept by the merger in its own form; twice would be a few megabytes.
+        let merges = std::mem::take(&mut vocabulary.merges);
+        let Vocabulary { tokens, types, pre, .. } = &vocabulary;
         let ids = [vocabulary.bos, vocabulary.eos, vocabulary.eot];
         let beyond = ids.into_iter().flatten().any(|id| id as usize >= tokens.len());
-        let merges: Option<Vec<_>> = merges.iter().map(|merge| merge.split_once(' ')).collect();
+        let pair = |merge: String| merge.split_once(' ').map(|(a, b)| (a.to_owned(), b.to_owned()));
+        let merges: Option<Vec<_>> = merges.into_iter().map(pair).collect();
         let (Some(merges), false, false) =
             (merges, beyond, tokens.is_empty() || !(types.is_empty() || types.len() == tokens.len()))
         else {
@@ -81,10 +84,7 @@ impl Tokenizer {
         let named = tokens.iter().cloned().zip(0u32..);
         let specials = named.clone().filter(|(token, id)| special(token, *id)).collect();
         let bpe = BPE::builder()
-            .vocab_and_merges(
-                named.collect::<Vocab>(),
-                merges.into_iter().map(|(a, b)| (a.to_string(), b.to_string())).collect(),
-            )
+            .vocab_and_merges(named.collect::<Vocab>(), merges)
             // Llama 3 takes a word that is a token as it is, whatever the merges would make of it.
             .ignore_merges(pre == "llama-bpe")
             .build()
@@ -100,7 +100,7 @@ impl Tokenizer {
         Ok(Self { bpe, specials, vocabulary, bytes: byte_spellings() })
     }
 
-    /// The vocabulary it was built from.
+    /// The vocabulary it was built from, without its merges.
     pub fn vocabulary(&self) -> &Vocabulary {
         &self.vocabulary
     }
