@@ -12,7 +12,7 @@ use loupe::{
     exec::{Executor, Input, Reference},
     gguf::{GgmlType, Tensor},
     graph::{Act, Graph, Live, NormKind, Plan, RopeKind, Trace},
-    model::{self, ConnectorConfig, LayerConfig, TextConfig, VisionConfig, VlmConfig},
+    model::{self, Bias, ConnectorConfig, LayerConfig, Mixer, Rope, TextConfig, VisionConfig, VlmConfig},
 };
 
 const VOCABULARY: usize = 96;
@@ -32,15 +32,22 @@ fn text_config(kv_heads: usize) -> TextConfig {
             norm: NormKind::Rms,
             eps: 1e-5,
             // candle follows Hugging Face, whose weights pair channels by halves.
-            rope: Some((RopeKind::Halves, 16, 10_000.0)),
-            bias: false,
+            rope: Some(Rope { kind: RopeKind::Halves, turned: 16, base: 10_000.0, factors: None }),
+            head_norm: false,
+            gated_heads: false,
+            bias: Bias::None,
+            residual_scale: None,
             act: Act::Silu,
             gated: true,
         },
-        layers: 2,
+        mixers: vec![Mixer::Attention; 2],
         vocabulary: VOCABULARY,
         context: 256,
         tied: true,
+        embedding_scale: None,
+        logit_scale: None,
+        ffn_norm: "ffn_norm",
+        output_norm: "output_norm",
     }
 }
 
@@ -56,7 +63,7 @@ fn vision_config() -> VlmConfig {
                 norm: NormKind::Layer,
                 eps: 1e-6,
                 rope: None,
-                bias: true,
+                bias: Bias::All,
                 act: Act::GeluTanh,
                 gated: false,
                 ..text.layer.clone()

@@ -62,6 +62,22 @@ impl Executor for AnyExecutor {
         }
     }
 
+    fn keep(&mut self, slot: usize) -> Result<()> {
+        match self {
+            Self::Cpu(cpu) => cpu.keep(slot),
+            #[cfg(feature = "reference")]
+            Self::Reference(reference) => reference.keep(slot),
+        }
+    }
+
+    fn restore(&mut self, slot: usize) -> Result<()> {
+        match self {
+            Self::Cpu(cpu) => cpu.restore(slot),
+            #[cfg(feature = "reference")]
+            Self::Reference(reference) => reference.restore(slot),
+        }
+    }
+
     async fn read(&mut self, at: usize) -> Result<Vec<f32>> {
         match self {
             Self::Cpu(cpu) => cpu.read(at).await,

@@ -41,6 +41,18 @@ pub trait Executor {
     /// An internal error naming the node that failed.
     fn run(&mut self, plan: &Plan, live: &Live, inputs: &[(&str, Input)], trace: Option<&mut Trace>) -> Result<()>;
 
+    /// Remembers the recurrent states as they are, in place of what was remembered under this number before.
+    ///
+    /// # Errors
+    /// A model error when there is not enough memory.
+    fn keep(&mut self, slot: usize) -> Result<()>;
+
+    /// Makes the recurrent states what they were when they were kept under this number, for a call at that position.
+    ///
+    /// # Errors
+    /// An internal error when nothing was kept under it.
+    fn restore(&mut self, slot: usize) -> Result<()>;
+
     /// Reads output `at` of the last run, row by row.
     ///
     /// # Errors

@@ -3,6 +3,8 @@
 //! Weights of every GGML type are turned to f32 when they are loaded. A value is dropped after its last reader, so that
 //! no more is held at once than the plan's arena says.
 
+mod recurrent;
+
 use std::collections::HashMap;
 
 use candle_core::{
@@ -11,11 +13,12 @@ use candle_core::{
 };
 use web_time::Instant;
 
+use self::recurrent::{Delta, States, convolve};
 use super::{Executor, Input};
 use crate::{
     error::{Error, Result},
     gguf::{GgmlType, Tensor},
-    graph::{Act, Entry, Live, Mask, Node, NormKind, Op, Plan, RopeKind, Trace, Value, WeightId},
+    graph::{Act, Entry, Live, Mask, Node, NormKind, Op, Plan, RopeKind, Trace, Turn, Value, WeightId},
 };
 
 /// The reference executor.
@@ -23,6 +26,7 @@ use crate::{
 pub struct Reference {
     weights: HashMap<String, Matrix>,
     caches: HashMap<u32, Matrix>,
+    states: States,
     outputs: Vec<Matrix>,
 }
 
@@ -59,6 +63,16 @@ impl Executor for Reference {
         }
         self.outputs = plan.graph().outputs.iter().filter_map(|v| values[v.index()].take()).collect();
         Ok(())
+    }
+
+    fn keep(&mut self, slot: usize) -> Result<()> {
+        self.states.keep(slot);
+        Ok(())
+    }
+
+    fn restore(&mut self, slot: usize) -> Result<()> {
+        let restored = self.states.restore(slot);
+        restored.then_some(()).ok_or_else(|| Error::internal("A state was restored that was never kept; report this."))
     }
 
     async fn read(&mut self, at: usize) -> Result<Vec<f32>> {
@@ -120,15 +134,19 @@ impl Reference {
             }
             Op::Norm { x, kind, weight: w, bias, eps, groups } => {
                 let y = normalise(call.value(x)?, kind, eps, groups)?;
-                let y = y.broadcast_mul(weight(w)?)?;
+                let y = match w {
+                    Some(w) => y.broadcast_mul(weight(w)?)?,
+                    None => y,
+                };
                 let y = match bias {
                     Some(b) => y.broadcast_add(weight(b)?)?,
                     None => y,
                 };
                 y.reshape((rows, node.cols))
             }
-            Op::Rope { x, kind, heads, turned, base } => {
-                rope(call.value(x)?, kind, heads, turned, base, call.live.position)
+            Op::Rope { x, heads, turn } => {
+                let factors = turn.factors.map(|w| to_vec(weight(w)?)).transpose()?;
+                rope(call.value(x)?, heads, turn, factors.as_deref(), call.live.position)
             }
             Op::Store { x, cache } => {
                 let x = call.value(x)?;
@@ -144,11 +162,34 @@ impl Reference {
             Op::Attend { q, k, v, heads, kv_heads, scale, mask } => {
                 attend([call.value(q)?, call.value(k)?, call.value(v)?], heads, kv_heads, scale, mask)
             }
+            Op::Convolve { x, weight: w, state } => {
+                let ([channels, taps], w) = (call.plan.graph().weights[w.index()].shape, to_vec(weight(w)?)?);
+                let before = self.states.at(state, (taps - 1) * channels, call.live.position);
+                let before = before.ok_or_else(|| fault("a state was read before it was begun"))?;
+                let y = convolve(&to_vec(call.value(x)?)?, &w, channels, before);
+                Matrix::from_vec(y, (rows, node.cols), &Device::Cpu)
+            }
+            Op::Delta { q, k, v, step, beta, rate, heads: _, key_heads, state } => {
+                let read = |x: Value| to_vec(call.value(x)?);
+                let (q, keys) = (read(q)?, call.value(k)?.dim(1)?);
+                let (k, v, step, beta, rate) = (read(k)?, read(v)?, read(step)?, read(beta)?, to_vec(weight(rate)?)?);
+                let cols = [keys, node.cols];
+                let delta = Delta { q: &q, k: &k, v: &v, step: &step, beta: &beta, rate: &rate, cols, key_heads };
+                let state = self.states.at(state, delta.state_len(), call.live.position);
+                let y = delta.run(state.ok_or_else(|| fault("a state was read before it was begun"))?);
+                Matrix::from_vec(y, (rows, node.cols), &Device::Cpu)
+            }
             Op::Add(a, b) => call.value(a)? + call.value(b)?,
-            Op::Gate { a, b, act } => activate(call.value(a)?, act)? * call.value(b)?,
+            Op::Gate { a, b, act: Some(act) } => activate(call.value(a)?, act)? * call.value(b)?,
+            Op::Gate { a, b, act: None } => call.value(a)? * call.value(b)?,
             Op::Scale { x, factor } => call.value(x)?.affine(factor.into(), 0.0),
             Op::Act { x, act } => activate(call.value(x)?, act),
             Op::Rows { x, index } => gather(call.value(x)?, &call.index(index)?),
+            Op::Columns { x, groups, start, len } => {
+                let x = call.value(x)?;
+                let x = x.reshape((rows, groups, x.dim(1)? / groups))?.narrow(2, start, len)?;
+                x.contiguous()?.reshape((rows, node.cols))
+            }
             Op::Concat(a, b) => join(call.value(a)?, call.value(b)?),
             Op::TopK { x, k } => top_k(call.value(x)?, k),
         }
@@ -222,6 +263,9 @@ fn activate(x: &Matrix, act: Act) -> Candle<Matrix> {
         Act::GeluTanh => x.gelu(),
         Act::GeluErf => x.gelu_erf(),
         Act::GeluQuick => x * sigmoid(&x.affine(1.702, 0.0)?)?,
+        Act::Sigmoid => sigmoid(x),
+        // ln(1 + eˣ) = max(x, 0) + ln(1 + e^−|x|), of which nothing overflows.
+        Act::Softplus => x.relu()? + (x.abs()?.neg()?.exp()? + 1.0)?.log()?,
     }
 }
 
@@ -241,12 +285,14 @@ fn normalise(x: &Matrix, kind: NormKind, eps: f32, groups: usize) -> Candle<Matr
     x.broadcast_div(&(variance + f64::from(eps))?.sqrt()?)
 }
 
-fn rope(x: &Matrix, kind: RopeKind, heads: usize, turned: usize, base: f32, position: usize) -> Candle<Matrix> {
+fn rope(x: &Matrix, heads: usize, turn: Turn, factors: Option<&[f32]>, position: usize) -> Candle<Matrix> {
+    let Turn { kind, turned, base, .. } = turn;
     let (rows, cols) = x.dims2()?;
     let dim = cols / heads;
     let angles: Vec<f32> = (position..position + rows)
         .flat_map(|at| {
-            let turn = move |i: usize| f64::from(base).powf(-2.0 * i as f64 / turned as f64);
+            let by = move |i: usize| factors.map_or(1.0, |factors| f64::from(factors[i]));
+            let turn = move |i: usize| f64::from(base).powf(-2.0 * i as f64 / turned as f64) / by(i);
             (0..turned / 2).map(move |i| (at as f64 * turn(i)) as f32)
         })
         .collect();

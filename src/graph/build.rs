@@ -4,7 +4,7 @@
 //! with the node's name, never a panic. The first one is kept and comes out of [`Builder::finish`]: model code reads as
 //! arithmetic, without a `?` at each step.
 
-use super::{Act, CacheId, Mask, NormKind, Op, RopeKind, Rows, Value};
+use super::{Act, CacheId, Mask, NormKind, Op, Rows, StateId, Turn, Value};
 use crate::error::{Error, Result};
 
 /// A weight of a graph.
@@ -56,7 +56,11 @@ impl Graph {
     pub fn label(&self, at: usize) -> String {
         let op = &self.nodes[at].op;
         match *op {
-            Op::Constant(w) | Op::Embed(w) | Op::Linear { weight: w, .. } | Op::Norm { weight: w, .. } => {
+            Op::Constant(w)
+            | Op::Embed(w)
+            | Op::Linear { weight: w, .. }
+            | Op::Norm { weight: Some(w), .. }
+            | Op::Convolve { weight: w, .. } => {
                 format!("{} {}", op.kind(), self.weights[w.index()].name)
             }
             _ => op.kind().to_owned(),
@@ -135,24 +139,25 @@ impl Builder {
         &mut self,
         x: Value,
         kind: NormKind,
-        weight: WeightId,
+        weight: Option<WeightId>,
         bias: Option<WeightId>,
         eps: f32,
         groups: usize,
     ) -> Value {
         let cols = self.width(x);
         self.expect(groups > 0 && cols.is_multiple_of(groups), "a norm's groups");
-        self.expect_vector(Some(weight), cols / groups.max(1));
+        self.expect_vector(weight, cols / groups.max(1));
         self.expect_vector(bias, cols / groups.max(1));
         self.push(Op::Norm { x, kind, weight, bias, eps, groups }, self.rows(x), cols)
     }
 
     /// See [`Op::Rope`].
-    pub fn rope(&mut self, x: Value, kind: RopeKind, heads: usize, turned: usize, base: f32) -> Value {
+    pub fn rope(&mut self, x: Value, heads: usize, turn: Turn) -> Value {
         let cols = self.width(x);
         let dim = if heads > 0 && cols.is_multiple_of(heads) { cols / heads } else { 0 };
-        self.expect(turned.is_multiple_of(2) && (1..=dim).contains(&turned), "rotary dimensions");
-        self.push(Op::Rope { x, kind, heads, turned, base }, self.rows(x), cols)
+        self.expect(turn.turned.is_multiple_of(2) && (1..=dim).contains(&turn.turned), "rotary dimensions");
+        self.expect_vector(turn.factors, turn.turned / 2);
+        self.push(Op::Rope { x, heads, turn }, self.rows(x), cols)
     }
 
     /// See [`Op::Store`].
@@ -175,6 +180,36 @@ impl Builder {
         self.push(Op::Attend { q, k, v, heads, kv_heads, scale, mask }, self.rows(q), cols)
     }
 
+    /// See [`Op::Convolve`].
+    pub fn convolve(&mut self, x: Value, weight: WeightId, state: StateId) -> Value {
+        let ([channels, taps], cols) = (self.weights[weight.index()].shape, self.width(x));
+        self.expect(channels == cols && taps > 0, "a convolution's channels");
+        self.push(Op::Convolve { x, weight, state }, self.rows(x), cols)
+    }
+
+    /// See [`Op::Delta`]; `heads` are those of the values, then those of the keys.
+    pub fn delta(
+        &mut self,
+        [q, k, v]: [Value; 3],
+        [step, beta]: [Value; 2],
+        rate: WeightId,
+        [heads, key_heads]: [usize; 2],
+        state: StateId,
+    ) -> Value {
+        let (keys, cols) = (self.width(k), self.width(v));
+        let fits = key_heads > 0
+            && heads.is_multiple_of(key_heads)
+            && heads > 0
+            && keys.is_multiple_of(key_heads)
+            && cols.is_multiple_of(heads)
+            && self.width(q) == keys
+            && [step, beta].iter().all(|&x| self.width(x) == heads)
+            && [q, k, step, beta].iter().all(|&x| self.rows(x) == self.rows(v));
+        self.expect(fits, "delta heads");
+        self.expect_vector(Some(rate), heads);
+        self.push(Op::Delta { q, k, v, step, beta, rate, heads, key_heads, state }, self.rows(v), cols)
+    }
+
     /// See [`Op::Add`].
     pub fn add(&mut self, a: Value, b: Value) -> Value {
         self.expect_same(a, b);
@@ -182,7 +217,7 @@ impl Builder {
     }
 
     /// See [`Op::Gate`].
-    pub fn gate(&mut self, a: Value, b: Value, act: Act) -> Value {
+    pub fn gate(&mut self, a: Value, b: Value, act: Option<Act>) -> Value {
         self.expect_same(a, b);
         self.push(Op::Gate { a, b, act }, self.rows(a), self.width(a))
     }
@@ -200,6 +235,14 @@ impl Builder {
     /// See [`Op::Rows`].
     pub fn gather(&mut self, x: Value, index: &'static str, rows: Rows) -> Value {
         self.push(Op::Rows { x, index }, rows, self.width(x))
+    }
+
+    /// See [`Op::Columns`].
+    pub fn columns(&mut self, x: Value, groups: usize, start: usize, len: usize) -> Value {
+        let cols = self.width(x);
+        let group = if groups > 0 && cols.is_multiple_of(groups) { cols / groups } else { 0 };
+        self.expect(len > 0 && start.saturating_add(len) <= group, "a choice of columns");
+        self.push(Op::Columns { x, groups, start, len }, self.rows(x), groups * len)
     }
 
     /// See [`Op::Concat`]; live parts are the tokens first, then the picture rows.

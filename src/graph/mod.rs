@@ -10,6 +10,6 @@ mod plan;
 mod trace;
 
 pub use build::{Builder, Graph, Node, Weight, WeightId};
-pub use op::{Act, CacheId, Live, Mask, NormKind, Op, RopeKind, Rows, Value};
+pub use op::{Act, CacheId, Live, Mask, NormKind, Op, RopeKind, Rows, StateId, Turn, Value};
 pub use plan::{Place, Plan};
 pub use trace::{Entry, Trace, first_difference};

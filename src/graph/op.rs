@@ -17,6 +17,11 @@ impl Value {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CacheId(pub u32);
 
+/// What a recurrent operation remembers of the positions so far, kept from call to call. Unlike a cache it cannot be cut
+/// back; it begins as zeros in a call at position 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct StateId(pub u32);
+
 /// How many rows a value has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rows {
@@ -67,6 +72,10 @@ pub enum Act {
     GeluErf,
     /// x·σ(1.702x)
     GeluQuick,
+    /// σ(x)
+    Sigmoid,
+    /// ln(1 + eˣ)
+    Softplus,
 }
 
 /// How a row is normalised.
@@ -85,6 +94,19 @@ pub enum RopeKind {
     Pairs,
     /// i and i + half (GGUF's `qwen2`, and Hugging Face).
     Halves,
+}
+
+/// How rotary positions turn the channels of a head.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Turn {
+    /// Which channels turn together.
+    pub kind: RopeKind,
+    /// How many channels turn, from the first on.
+    pub turned: usize,
+    /// Pair i turns by base^(−2i/turned) a position.
+    pub base: f32,
+    /// Divides the angle of each pair, `[1, turned/2]`.
+    pub factors: Option<WeightId>,
 }
 
 /// Which keys a query sees.
@@ -108,25 +130,43 @@ pub enum Op {
     Embed(WeightId),
     /// act(x·Wᵀ + b) for W `[out, in]`, b `[1, out]`.
     Linear { x: Value, weight: WeightId, bias: Option<WeightId>, act: Option<Act> },
-    /// Each row, in `groups` equal groups of columns, normalised, then times `weight` (and plus `bias`), each `[1, cols/groups]`.
-    Norm { x: Value, kind: NormKind, weight: WeightId, bias: Option<WeightId>, eps: f32, groups: usize },
-    /// Rotary positions (arXiv 2104.09864) on the first `turned` channels of each of `heads` heads; row r sits at
-    /// position + r of the call.
-    Rope { x: Value, kind: RopeKind, heads: usize, turned: usize, base: f32 },
+    /// Each row, in `groups` equal groups of columns, normalised, then times `weight` and plus `bias`, each `[1, cols/groups]`.
+    Norm { x: Value, kind: NormKind, weight: Option<WeightId>, bias: Option<WeightId>, eps: f32, groups: usize },
+    /// Rotary positions (arXiv 2104.09864) on each of `heads` heads; row r sits at position + r of the call.
+    Rope { x: Value, heads: usize, turn: Turn },
     /// Writes the rows of x into the cache at the call's position; the value is the whole cache up to there.
     Store { x: Value, cache: CacheId },
     /// softmax(scale·q·kᵀ)·v for each head. q is `[n, heads·dim]`, k and v `[m, kv_heads·dim]`: no transposes.
     Attend { q: Value, k: Value, v: Value, heads: usize, kv_heads: usize, scale: f32, mask: Mask },
+    /// Each column with its own past: yᵣ = Σⱼ w[·, j]·xᵣ₊ⱼ₋ₖ₊₁ for w `[cols, k]`. The state is the k − 1 rows of x before
+    /// the call.
+    Convolve { x: Value, weight: WeightId, state: StateId },
+    /// The gated delta rule (arXiv 2412.06464), row after row, for each of `heads` heads with a state S `[key, value]`:
+    /// S ← e^(rate·step)·S; S ← S + k·(β(v − Sᵀk))ᵀ; y = Sᵀq. q and k are `[n, key_heads·key]`, v is `[n, heads·value]`,
+    /// step and beta are `[n, heads]`, rate is `[1, heads]`; head h reads key head h mod `key_heads`.
+    Delta {
+        q: Value,
+        k: Value,
+        v: Value,
+        step: Value,
+        beta: Value,
+        rate: WeightId,
+        heads: usize,
+        key_heads: usize,
+        state: StateId,
+    },
     /// a + b.
     Add(Value, Value),
-    /// act(a)·b.
-    Gate { a: Value, b: Value, act: Act },
+    /// act(a)·b, or a·b.
+    Gate { a: Value, b: Value, act: Option<Act> },
     /// x·factor.
     Scale { x: Value, factor: f32 },
     /// act(x).
     Act { x: Value, act: Act },
     /// The rows of x that an index given with each call names, in its order.
     Rows { x: Value, index: &'static str },
+    /// Of each of `groups` equal groups of columns, `len` columns from `start` on.
+    Columns { x: Value, groups: usize, start: usize, len: usize },
     /// The rows of a, then those of b.
     Concat(Value, Value),
     /// The columns of the k largest elements of each row, largest first, the lower column first among equals.
@@ -144,10 +184,13 @@ impl Op {
             | Self::Store { x, .. }
             | Self::Scale { x, .. }
             | Self::Act { x, .. }
+            | Self::Convolve { x, .. }
             | Self::Rows { x, .. }
+            | Self::Columns { x, .. }
             | Self::TopK { x, .. } => vec![x],
             Self::Add(a, b) | Self::Gate { a, b, .. } | Self::Concat(a, b) => vec![a, b],
             Self::Attend { q, k, v, .. } => vec![q, k, v],
+            Self::Delta { q, k, v, step, beta, .. } => vec![q, k, v, step, beta],
         }
     }
 
@@ -162,11 +205,14 @@ impl Op {
             Self::Rope { .. } => "rope",
             Self::Store { .. } => "store",
             Self::Attend { .. } => "attend",
+            Self::Convolve { .. } => "convolve",
+            Self::Delta { .. } => "delta",
             Self::Add(..) => "add",
             Self::Gate { .. } => "gate",
             Self::Scale { .. } => "scale",
             Self::Act { .. } => "act",
             Self::Rows { .. } => "rows",
+            Self::Columns { .. } => "columns",
             Self::Concat(..) => "concat",
             Self::TopK { .. } => "top-k",
         }

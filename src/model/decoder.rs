@@ -1,12 +1,12 @@
 //! The language model: rows in, logits of the last position out.
 
 use super::{
-    block::{Names, block, norm},
+    block::{Names, block, norm, scaled},
     config::TextConfig,
 };
 use crate::{
     error::Result,
-    graph::{Builder, CacheId, Graph, Rows, Value},
+    graph::{Builder, Graph, Rows, Value},
 };
 
 /// Token ids of the call, in prompt order.
@@ -19,9 +19,6 @@ pub const ORDER: &str = "order";
 pub const LAST: &str = "last";
 /// The name of the logits in traces.
 pub const LOGITS: &str = "logits";
-
-const NAMES: Names =
-    Names { prefix: "blk", attention_norm: "attn_norm", attention_out: "attn_output", ffn_norm: "ffn_norm" };
 
 /// The graph of a chunk of a prompt: inputs [`IDS`], [`PICTURES`] `[pictures, width]`, [`ORDER`] and [`LAST`];
 /// output the logits `[1, vocabulary]` of one position.
@@ -53,19 +50,23 @@ pub fn decode(c: &TextConfig) -> Result<Graph> {
 }
 
 fn layers(g: &mut Builder, mut x: Value, c: &TextConfig) -> Value {
-    for index in 0..c.layers {
-        let caches = [2 * index, 2 * index + 1].map(|at| CacheId(at as u32));
-        x = block(g, x, &c.layer, &NAMES, index, Some(caches));
+    let names =
+        Names { prefix: "blk", attention_norm: "attn_norm", attention_out: "attn_output", ffn_norm: c.ffn_norm };
+    // Rows of pictures are scaled with the others: files of such models hold them divided by it.
+    x = scaled(g, x, c.embedding_scale);
+    for (index, mixer) in c.mixers.iter().enumerate() {
+        x = block(g, x, &c.layer, &names, index, Some(mixer));
     }
     x
 }
 
 fn logits(mut g: Builder, x: Value, c: &TextConfig) -> Result<Graph> {
     g.scope(LOGITS);
-    let x = norm(&mut g, x, c.layer.norm, "output_norm", c.layer.eps);
+    let x = norm(&mut g, x, c.layer.norm, c.output_norm, c.layer.eps);
     let name = if c.tied { "token_embd.weight" } else { "output.weight" };
     let weight = g.weight(name, [c.vocabulary, c.layer.width]);
     let y = g.linear(x, weight, None, None);
+    let y = scaled(&mut g, y, c.logit_scale);
     g.name(y, LOGITS);
     g.finish(vec![y])
 }

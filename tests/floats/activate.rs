@@ -34,10 +34,12 @@ fn activation(act: Act, x: f64) -> f64 {
         Act::GeluTanh => x * sigmoid(2.0 * (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3))),
         Act::GeluErf => x * normal(x),
         Act::GeluQuick => x * sigmoid(1.702 * x),
+        Act::Sigmoid => sigmoid(x),
+        Act::Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p(),
     }
 }
 
-const ACTS: [Act; 4] = [Act::Silu, Act::GeluTanh, Act::GeluErf, Act::GeluQuick];
+const ACTS: [Act; 6] = [Act::Silu, Act::GeluTanh, Act::GeluErf, Act::GeluQuick, Act::Sigmoid, Act::Softplus];
 
 /// Ordinary numbers of every size and the awkward ones.
 fn arguments() -> Vec<f32> {
@@ -59,13 +61,14 @@ fn activations_and_sums_follow_their_formulas() {
             let b = &noise(9, len)[..];
             let mut y = vec![0.0; len];
             for act in ACTS {
-                // The module promises 2⁻²²·|x|; 1e-37 is where 2ᵗ gives up.
-                let bound = |x: f32| 4.0 * EPS * f64::from(x.abs()) + 1e-37;
+                // The module promises 2⁻²²·|x|, of at least 1 for those that are not 0 at 0; 1e-37 is where 2ᵗ gives up.
+                let least = if matches!(act, Act::Sigmoid | Act::Softplus) { 1.0 } else { 0.0 };
+                let bound = |x: f32| 4.0 * EPS * f64::from(x.abs().max(least)) + 1e-37;
                 isa.run(Activate { x, y: &mut y, act });
                 let want: Vec<_> = x.iter().map(|&x| (activation(act, x.into()), bound(x))).collect();
                 close(&format!("{act:?}"), isa, &y, &want);
 
-                isa.run(Gate { a: x, b, y: &mut y, act });
+                isa.run(Gate { a: x, b, y: &mut y, act: Some(act) });
                 let gated = |(&x, &b): (&f32, &f32)| {
                     let (want, b) = (activation(act, x.into()), f64::from(b));
                     (want * b, bound(x) * b.abs() + EPS * (want * b).abs() + 1e-37)
@@ -89,6 +92,8 @@ fn activations_and_sums_follow_their_formulas() {
             };
             isa.run(Add { a: x, b, y: &mut y });
             exact(&y, &|i| x[i] + b[i]);
+            isa.run(Gate { a: x, b, y: &mut y, act: None });
+            exact(&y, &|i| x[i] * b[i]);
             isa.run(Scale { x, y: &mut y, factor: -0.3 });
             exact(&y, &|i| x[i] * -0.3);
             y.copy_from_slice(x);

@@ -9,7 +9,7 @@ use loupe::{
         rope::{Rope, Tables},
         topk::TopK,
     },
-    graph::{NormKind, RopeKind},
+    graph::{NormKind, RopeKind, Turn},
 };
 
 use crate::{EPS, close, noise};
@@ -31,10 +31,14 @@ fn norms_follow_their_definition() {
         for len in [1, 3, 4, 16, 17, 72, 577, 768] {
             let (weight, bias) = (noise(1, len), noise(2, len));
             for (name, x) in rows(len) {
-                for (kind, bias) in [(NormKind::Rms, None), (NormKind::Layer, Some(&bias[..])), (NormKind::Layer, None)]
-                {
+                for (kind, weight, bias) in [
+                    (NormKind::Rms, Some(&weight[..]), None),
+                    (NormKind::Rms, None, None),
+                    (NormKind::Layer, Some(&weight[..]), Some(&bias[..])),
+                    (NormKind::Layer, Some(&weight[..]), None),
+                ] {
                     let mut y = vec![0.0; x.len()];
-                    isa.run(Norm { x: &x, y: &mut y, kind, weight: &weight, bias, eps });
+                    isa.run(Norm { x: &x, y: &mut y, kind, len, weight, bias, eps });
                     let mut want = Vec::new();
                     for group in x.chunks(len) {
                         let group: Vec<f64> = group.iter().map(|&v| v.into()).collect();
@@ -49,7 +53,8 @@ fn norms_follow_their_definition() {
                         // A mean that is off adds its square to the variance, in which its first order cancels.
                         let by_off = sums / 2.0 + 4.0 * EPS + (mean_off * by).powi(2) / 2.0;
                         for (i, v) in group.iter().enumerate() {
-                            let (w, b) = (f64::from(weight[i]), bias.map_or(0.0, |b| f64::from(b[i])));
+                            let at = |v: Option<&[f32]>, none: f64| v.map_or(none, |v| f64::from(v[i]));
+                            let (w, b) = (at(weight, 1.0), at(bias, 0.0));
                             let scaled = (v - mean) * by * w;
                             let off =
                                 mean_off * by * w.abs() + scaled.abs() * by_off + 2.0 * EPS * (scaled.abs() + b.abs());
@@ -74,7 +79,8 @@ fn ropes_turn_either_pairing() {
                     let (heads, base) = (3, 1e4f32);
                     let x = noise(position as u64, rows * heads * dim);
                     let mut y = vec![0.0; x.len()];
-                    let table = tables.rows(kind, turned, base, position, rows);
+                    let turn = Turn { kind, turned, base, factors: None };
+                    let table = tables.rows(turn, None, position, rows);
                     isa.run(Rope { x: &x, y: &mut y, kind, heads, dim, turned, table });
                     let mut want: Vec<_> = x.iter().map(|&v| (f64::from(v), EPS)).collect();
                     for at in 0..rows * heads {

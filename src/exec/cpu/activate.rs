@@ -10,7 +10,7 @@ const LOG2_E: f32 = std::f32::consts::LOG2_E;
 /// 2·√(2/π): the tanh form of GELU is x·σ(this·(x + 0.044715·x³)).
 const TANH: f32 = 1.595_769;
 
-/// act(v), with an error below 2⁻²²·|v|.
+/// act(v), with an error below 2⁻²²·|v|, of at least 1 for the two that are not 0 at 0.
 #[inline(always)]
 pub unsafe fn act<S: Simd>(act: Act, v: S::V) -> S::V {
     unsafe {
@@ -25,8 +25,30 @@ pub unsafe fn act<S: Simd>(act: Act, v: S::V) -> S::V {
                 S::sub(S::max(v, S::zero()), S::mul(size, math::normal_tail::<S>(size)))
             }
             Act::GeluQuick => sigmoid_times::<S>(v, S::mul(v, S::splat(-1.702 * LOG2_E))),
+            Act::Sigmoid => sigmoid_times::<S>(S::splat(1.0), S::mul(v, S::splat(-LOG2_E))),
+            Act::Softplus => {
+                let small = math::exp2::<S>(S::mul(S::abs(v), S::splat(-LOG2_E)));
+                S::add(S::max(v, S::zero()), ln_1p::<S>(small))
+            }
         }
     }
+}
+
+/// ln(1 + t) for t in 0…1, with an error of 1.4·2⁻²³ of it: t times a polynomial, a fit as those of [`math`].
+#[inline(always)]
+unsafe fn ln_1p<S: Simd>(t: S::V) -> S::V {
+    const FIT: [f32; 9] = [
+        5.232_691e-3,
+        -2.950_522_9e-2,
+        7.822_595e-2,
+        -0.136_632_46,
+        0.191_060_08,
+        -0.248_429_82,
+        0.333_190_98,
+        -0.499_994_93,
+        0.999_999_94,
+    ];
+    unsafe { S::mul(t, FIT[1..].iter().fold(S::splat(FIT[0]), |p, &c| S::fma(p, t, S::splat(c)))) }
 }
 
 /// v / (1 + 2ᵗ).
@@ -50,6 +72,8 @@ unsafe fn act4<S: Simd>(act: Act, [a, b, c, d]: [S::V; 4]) -> [S::V; 4] {
         Act::GeluTanh => each!(Act::GeluTanh),
         Act::GeluErf => each!(Act::GeluErf),
         Act::GeluQuick => each!(Act::GeluQuick),
+        Act::Sigmoid => each!(Act::Sigmoid),
+        Act::Softplus => each!(Act::Softplus),
     }
 }
 
@@ -60,12 +84,12 @@ pub struct Activate<'a> {
     pub act: Act,
 }
 
-/// y = act(a)·b.
+/// y = act(a)·b, or a·b.
 pub struct Gate<'a> {
     pub a: &'a [f32],
     pub b: &'a [f32],
     pub y: &'a mut [f32],
-    pub act: Act,
+    pub act: Option<Act>,
 }
 
 /// y = a + b.
@@ -101,13 +125,16 @@ impl Elements for Act {
     }
 }
 
-struct Gated(Act);
+struct Gated(Option<Act>);
 
 impl Elements for Gated {
     #[inline(always)]
     unsafe fn of<S: Simd>(&self, a: [S::V; 4], b: [S::V; 4]) -> [S::V; 4] {
         unsafe {
-            let a = act4::<S>(self.0, a);
+            let a = match self.0 {
+                Some(act) => act4::<S>(act, a),
+                None => a,
+            };
             [S::mul(a[0], b[0]), S::mul(a[1], b[1]), S::mul(a[2], b[2]), S::mul(a[3], b[3])]
         }
     }

@@ -28,10 +28,15 @@ impl Bound {
         for node in &graph.nodes {
             let small = match node.op {
                 Op::Constant(w) => [Some(w), None],
-                Op::Norm { weight, bias, .. } => [Some(weight), bias],
+                Op::Norm { weight, bias, .. } => [weight, bias],
+                Op::Rope { turn, .. } => [turn.factors, None],
+                Op::Delta { rate, .. } => [Some(rate), None],
                 Op::Linear { bias, .. } => [bias, None],
                 _ => [None, None],
             };
+            if let Op::Convolve { weight, .. } = node.op {
+                weights.unpack_columns(found[weight.index()])?;
+            }
             for weight in small.into_iter().flatten() {
                 weights.unpack(found[weight.index()])?;
             }

@@ -4,6 +4,7 @@ use std::{cell::UnsafeCell, ops::Range};
 
 use super::{
     attend::Attention,
+    delta::{self, Delta},
     gemm::Panel,
     isa::Isa,
     pool::Pool,
@@ -72,6 +73,16 @@ impl Machine {
         pool.run(attention.packs(), &|job, _| unsafe { attention.pack(*isa, job, into.at(0)) });
         pool.run(attention.jobs(), &|job, thread| unsafe {
             attention.attend(*isa, job, packed, scores.of(thread), out.at(0));
+        });
+    }
+
+    /// Takes the gated delta rule through all rows, on all threads.
+    pub fn delta(&self, call: &delta::Call, state: &mut [f32], y: &mut [f32]) {
+        let (isa, own, state, y) = (self.isa, call.shape.tile_len(), Shared::new(state), Shared::new(y));
+        // Each job has a part of the state and columns of the result to itself.
+        self.pool.run(call.shape.jobs(), &|job, _| unsafe {
+            let state = std::slice::from_raw_parts_mut(state.at(job * own), own);
+            isa.run(Delta { call: *call, job, state, y: y.at(0) });
         });
     }
 }

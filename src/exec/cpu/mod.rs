@@ -15,6 +15,8 @@ pub mod attend;
 pub mod bench;
 pub mod blocks;
 mod bound;
+pub mod convolve;
+pub mod delta;
 pub mod gemm;
 pub mod gemv;
 pub mod halves;
@@ -28,6 +30,7 @@ pub mod quantise;
 pub mod rope;
 pub mod sgemm;
 pub mod simd;
+mod states;
 pub mod topk;
 mod walk;
 mod weights;
@@ -36,7 +39,7 @@ use web_time::Instant;
 
 use self::{
     arena::Arena, bound::Bound, halves::HalfCache, isa::Isa, machine::Machine, pool::Pool, rope::Tables,
-    weights::Weights,
+    states::States, weights::Weights,
 };
 use super::{Executor, Input};
 use crate::{
@@ -51,6 +54,7 @@ pub struct Cpu {
     weights: Weights,
     arena: Arena,
     caches: Vec<HalfCache>,
+    states: States,
     turns: Tables,
     plans: Vec<Bound>,
     outputs: Vec<Output>,
@@ -76,6 +80,7 @@ impl Cpu {
             weights: Weights::default(),
             arena: Arena::default(),
             caches: Vec::new(),
+            states: States::default(),
             turns: Tables::default(),
             plans: Vec::new(),
             outputs: Vec::new(),
@@ -127,6 +132,7 @@ impl Cpu {
 impl Executor for Cpu {
     fn load(&mut self, name: &str, tensor: Tensor) -> Result<()> {
         self.plans.clear();
+        self.turns = Tables::default();
         self.weights.insert(name, tensor)
     }
 
@@ -137,6 +143,14 @@ impl Executor for Cpu {
         let result = self.run_bound(plan, &mut bound, live, inputs, &mut trace);
         self.plans[at] = bound;
         result
+    }
+
+    fn keep(&mut self, slot: usize) -> Result<()> {
+        self.states.keep(slot)
+    }
+
+    fn restore(&mut self, slot: usize) -> Result<()> {
+        self.states.restore(slot)
     }
 
     async fn read(&mut self, at: usize) -> Result<Vec<f32>> {

@@ -3,14 +3,15 @@
 use super::simd::{Kernel, Simd};
 use crate::graph::NormKind;
 
-/// Every group of `weight.len()` neighbours of x normalised, then times `weight` and plus `bias`.
+/// Every group of `len` neighbours of x normalised, then times `weight` and plus `bias`.
 ///
 /// Two passes, the mean and then the squares about it, so that a large mean does not swallow the variance.
 pub struct Norm<'a> {
     pub x: &'a [f32],
     pub y: &'a mut [f32],
     pub kind: NormKind,
-    pub weight: &'a [f32],
+    pub len: usize,
+    pub weight: Option<&'a [f32]>,
     pub bias: Option<&'a [f32]>,
     pub eps: f32,
 }
@@ -20,7 +21,8 @@ impl Kernel for Norm<'_> {
 
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        let len = self.weight.len();
+        let len = self.len;
+        let [weight, bias] = [self.weight, self.bias].map(|v| v.map_or(&[][..], |v| &v[..len]));
         for (x, y) in self.x.chunks_exact(len).zip(self.y.chunks_exact_mut(len)) {
             unsafe {
                 let mean = match self.kind {
@@ -29,10 +31,7 @@ impl Kernel for Norm<'_> {
                 };
                 let square = sum::<S, true>(x, mean) / len as f32;
                 let by = 1.0 / (square + self.eps).sqrt();
-                match self.bias {
-                    Some(bias) => finish::<S>(x, y, mean, by, self.weight, &bias[..len]),
-                    None => finish::<S>(x, y, mean, by, self.weight, &[]),
-                }
+                finish::<S>(x, y, mean, by, weight, bias);
             }
         }
     }
@@ -61,14 +60,14 @@ unsafe fn sum<S: Simd, const SQUARED: bool>(x: &[f32], mean: f32) -> f32 {
     }
 }
 
-/// y = (x − mean)·by·weight + bias; an empty bias is none.
+/// y = (x − mean)·by·weight + bias; an empty one is none.
 #[inline(always)]
 unsafe fn finish<S: Simd>(x: &[f32], y: &mut [f32], mean: f32, by: f32, weight: &[f32], bias: &[f32]) {
     let whole = x.len() / 4 * 4;
     for at in (0..whole).step_by(4) {
         unsafe {
             let x = S::mul(S::sub(S::load(x.as_ptr().add(at)), S::splat(mean)), S::splat(by));
-            let mut v = S::mul(x, S::load(weight.as_ptr().add(at)));
+            let mut v = if weight.is_empty() { x } else { S::mul(x, S::load(weight.as_ptr().add(at))) };
             if !bias.is_empty() {
                 v = S::add(v, S::load(bias.as_ptr().add(at)));
             }
@@ -76,6 +75,6 @@ unsafe fn finish<S: Simd>(x: &[f32], y: &mut [f32], mean: f32, by: f32, weight: 
         }
     }
     for at in whole..x.len() {
-        y[at] = (x[at] - mean) * by * weight[at] + bias.get(at).unwrap_or(&0.0);
+        y[at] = (x[at] - mean) * by * weight.get(at).unwrap_or(&1.0) + bias.get(at).unwrap_or(&0.0);
     }
 }

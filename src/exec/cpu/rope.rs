@@ -1,7 +1,7 @@
 //! Rotary positions.
 
 use super::simd::{Kernel, Simd};
-use crate::graph::RopeKind;
+use crate::graph::{RopeKind, Turn};
 
 /// Positions by which a table grows.
 const STEP: usize = 256;
@@ -16,6 +16,8 @@ struct Table {
     kind: RopeKind,
     turned: usize,
     base: f32,
+    /// Which weight divides the angles, and its numbers.
+    factors: Option<(usize, Vec<f32>)>,
     /// A row for each position. Halves: `[turned/2]` cosines, then sines. Pairs: as many twice over, so that they fit the
     /// pairs: c c, and −s s.
     rows: Vec<f32>,
@@ -31,12 +33,22 @@ impl Table {
 }
 
 impl Tables {
-    /// The rows of `count` positions from `position` on. Allocates only when a position is reached for the first time,
+    /// The rows of `count` positions from `position` on; `factors` are those of a turn, by the weight's place. Allocates only when a position is reached for the first time,
     /// and then for some hundred positions more.
-    pub fn rows(&mut self, kind: RopeKind, turned: usize, base: f32, position: usize, count: usize) -> &[f32] {
-        let found = self.tables.iter().position(|t| (t.kind, t.turned, t.base) == (kind, turned, base));
+    pub fn rows(
+        &mut self,
+        Turn { kind, turned, base, .. }: Turn,
+        factors: Option<(usize, &[f32])>,
+        position: usize,
+        count: usize,
+    ) -> &[f32] {
+        let found = self.tables.iter().position(|t| {
+            let by = t.factors.as_ref().map(|(weight, _)| *weight);
+            (t.kind, t.turned, t.base, by) == (kind, turned, base, factors.map(|(weight, _)| weight))
+        });
         let at = found.unwrap_or_else(|| {
-            self.tables.push(Table { kind, turned, base, rows: vec![] });
+            let factors = factors.map(|(weight, factors)| (weight, factors.to_vec()));
+            self.tables.push(Table { kind, turned, base, factors, rows: vec![] });
             self.tables.len() - 1
         });
         let table = &mut self.tables[at];
@@ -57,7 +69,8 @@ impl Table {
         let pairs = self.turned / 2;
         // The angle is rounded to f32, as it is wherever models are trained.
         let angle = |i: usize| {
-            let turn = f64::from(self.base).powf(-2.0 * i as f64 / self.turned as f64);
+            let by = self.factors.as_ref().map_or(1.0, |(_, factors)| f64::from(factors[i]));
+            let turn = f64::from(self.base).powf(-2.0 * i as f64 / self.turned as f64) / by;
             f64::from((position as f64 * turn) as f32)
         };
         match self.kind {

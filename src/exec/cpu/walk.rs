@@ -7,6 +7,8 @@ use super::{
     attend::{Attention, Shape, Source},
     blocks,
     bound::Bound,
+    convolve::{self, Convolve},
+    delta,
     halves::HalfCache,
     linear::Linear,
     norm::Norm,
@@ -92,7 +94,7 @@ fn floats(source: Source<'_>) -> Result<&[f32], &'static str> {
 impl Cpu {
     /// Computes node `at`; how it was done.
     pub(super) fn node(&mut self, call: &Call, at: usize) -> Result<&'static str, &'static str> {
-        let Self { machine, arena, weights, caches, turns, .. } = self;
+        let Self { machine, arena, weights, caches, states, turns, .. } = self;
         let node = &call.plan.graph().nodes[at];
         let isa = machine.isa;
         macro_rules! operands {
@@ -119,24 +121,25 @@ impl Cpu {
                 let x = floats(x)?;
                 return Ok(Linear { value, x, weight, bias, act, y }.run(machine));
             }
-            Op::Norm { x, kind, weight, bias, eps, groups: _ } => {
+            Op::Norm { x, kind, weight, bias, eps, groups } => {
                 let bias = bias.map(|b| &weights[call.bound.weight(b)].floats[..]);
-                let weight = &weights[call.bound.weight(weight)].floats;
+                let weight = weight.map(|w| &weights[call.bound.weight(w)].floats[..]);
                 let (y, [x]) = operands!(x);
-                let x = floats(x)?;
+                let (x, len) = (floats(x)?, node.cols / groups);
                 machine.by_rows(y, node.cols, &|part, y| {
-                    isa.run(Norm { x: &x[part], y, kind, weight, bias, eps });
+                    isa.run(Norm { x: &x[part], y, kind, len, weight, bias, eps });
                 });
             }
-            Op::Rope { x, kind, heads, turned, base } => {
+            Op::Rope { x, heads, turn } => {
                 let (y, [x]) = operands!(x);
                 let x = floats(x)?;
                 let (rows, dim) = (x.len() / node.cols.max(1), node.cols / heads);
-                let table = turns.rows(kind, turned, base, call.live.position, rows);
+                let factors = turn.factors.map(|w| (call.bound.weight(w), &weights[call.bound.weight(w)].floats[..]));
+                let table = turns.rows(turn, factors, call.live.position, rows);
                 let width = table.len() / rows.max(1);
                 machine.by_rows(y, node.cols, &|part, y| {
                     let table = &table[part.start / node.cols * width..part.end / node.cols * width];
-                    isa.run(Rope { x: &x[part], y, kind, heads, dim, turned, table });
+                    isa.run(Rope { x: &x[part], y, kind: turn.kind, heads, dim, turned: turn.turned, table });
                 });
             }
             Op::Store { x, cache } => {
@@ -156,6 +159,25 @@ impl Cpu {
                 let shape = Shape { rows, keys, heads, kv_heads, dim: node.cols / heads, scale, mask };
                 let (y, [q, k, v]) = operands!(q, k, v);
                 machine.attend(&Attention { shape, q: floats(q)?, k, v }, y);
+            }
+            Op::Convolve { x, weight, state } => {
+                let (weight, cols) = (&weights[call.bound.weight(weight)], node.cols);
+                let before = states.at(state, (weight.cols - 1) * cols, call.live.position)?;
+                let (y, [x]) = operands!(x);
+                let (x, taps) = (floats(x)?, &weight.floats);
+                machine.by_rows(y, cols, &|part, y| {
+                    isa.run(Convolve { x, before, weight: taps, cols, first: part.start / cols, y });
+                });
+                convolve::advance(before, x);
+            }
+            Op::Delta { q, k, v, step, beta, rate, heads, key_heads, state } => {
+                let (rows, key) = (call.rows(v), call.node(k).cols / key_heads);
+                let shape = delta::Shape { rows, heads, key_heads, key, value: node.cols / heads };
+                let state = states.at(state, shape.state_len(), call.live.position)?;
+                let rate = &weights[call.bound.weight(rate)].floats;
+                let (y, [q, k, v, step, beta]) = operands!(q, k, v, step, beta);
+                let (q, k, v, step, beta) = (floats(q)?, floats(k)?, floats(v)?, floats(step)?, floats(beta)?);
+                machine.delta(&delta::Call { shape, q, k, v, step, beta, rate }, state, y);
             }
             Op::Add(a, b) => {
                 let (y, [a, b]) = operands!(a, b);
@@ -189,6 +211,16 @@ impl Cpu {
                 for (y, &row) in y.chunks_exact_mut(node.cols).zip(index) {
                     y.copy_from_slice(&x[row as usize * node.cols..][..node.cols]);
                 }
+            }
+            Op::Columns { x, groups, start, len } => {
+                let group = call.node(x).cols / groups;
+                let (y, [x]) = operands!(x);
+                let x = floats(x)?;
+                machine.by_rows(y, node.cols, &|part, y| {
+                    for (y, x) in y.chunks_exact_mut(len).zip(x[part.start / len * group..].chunks_exact(group)) {
+                        y.copy_from_slice(&x[start..start + len]);
+                    }
+                });
             }
             Op::Concat(a, b) => {
                 let (y, [a, b]) = operands!(a, b);

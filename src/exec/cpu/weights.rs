@@ -15,7 +15,8 @@ pub struct Weight {
     pub cols: usize,
     /// The file's bytes, row by row: the only copy there is.
     pub data: Vec<u8>,
-    /// The same as f32, for the few small ones that are used element by element; else empty.
+    /// The same as f32, for the few small ones that are used element by element (column by column for convolutions); else
+    /// empty.
     pub floats: Vec<f32>,
 }
 
@@ -86,6 +87,20 @@ impl Weights {
     pub fn unpack(&mut self, at: usize) -> Result<()> {
         if self.all[at].floats.is_empty() {
             self.all[at].floats = self.all[at].dequantise()?;
+        }
+        Ok(())
+    }
+
+    /// The same, column by column.
+    ///
+    /// # Errors
+    /// A model error when there is not enough memory.
+    pub fn unpack_columns(&mut self, at: usize) -> Result<()> {
+        let weight = &mut self.all[at];
+        if weight.floats.is_empty() {
+            let rows = weight.dequantise()?;
+            let column = |c: usize| rows.iter().skip(c).step_by(weight.cols);
+            weight.floats = (0..weight.cols).flat_map(column).copied().collect();
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ mod text;
 mod vision;
 
 pub use self::{
-    text::TextConfig,
+    text::{DeltaSizes, Mixer, TextConfig},
     vision::{ConnectorConfig, VisionConfig},
 };
 
@@ -42,14 +42,44 @@ pub struct LayerConfig {
     pub norm: NormKind,
     /// Added to the variance.
     pub eps: f32,
-    /// Rotary positions: pairing, channels turned, base.
-    pub rope: Option<(RopeKind, usize, f32)>,
-    /// Whether projections have biases.
-    pub bias: bool,
+    /// Whether each head of the queries and of the keys is normalised before it is turned.
+    pub head_norm: bool,
+    /// Whether each head's result is multiplied by σ of a gate that the queries' projection makes beside them.
+    pub gated_heads: bool,
+    /// Rotary positions.
+    pub rope: Option<Rope>,
+    /// Which projections have biases.
+    pub bias: Bias,
+    /// What each half of the layer adds is multiplied by this first.
+    pub residual_scale: Option<f32>,
     /// The activation of the feed-forward network.
     pub act: Act,
     /// Whether the activation gates a second projection.
     pub gated: bool,
+}
+
+/// Which projections of a layer have biases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bias {
+    /// None.
+    None,
+    /// Those of queries, keys and values.
+    Inputs,
+    /// All.
+    All,
+}
+
+/// Rotary positions: the same for every layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rope {
+    /// Which channels turn together.
+    pub kind: RopeKind,
+    /// Channels of a head that turn.
+    pub turned: usize,
+    /// Pair i turns by base^(−2i/turned) a position.
+    pub base: f32,
+    /// The tensor that divides each pair's angle.
+    pub factors: Option<&'static str>,
 }
 
 /// More layers than any published model of this kind has: a larger number is damage, and would only cost time.

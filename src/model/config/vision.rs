@@ -1,6 +1,6 @@
 //! What the mmproj file says of the vision encoder and the connector.
 
-use super::{LayerConfig, channels, divided, layers};
+use super::{Bias, LayerConfig, channels, divided, layers};
 use crate::{
     error::{Error, Result},
     gguf::{Header, Value},
@@ -94,8 +94,11 @@ impl VisionConfig {
                 head_dim: divided(width, heads, "clip.vision.attention.head_count")?,
                 norm: NormKind::Layer,
                 eps,
+                head_norm: false,
+                gated_heads: false,
                 rope: None,
-                bias: true,
+                bias: Bias::All,
+                residual_scale: None,
                 act,
                 gated: false,
             },

@@ -2,13 +2,17 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod recurrent;
+
 use loupe::{
     exec::{
         AnyExecutor, Cpu, Executor, Input, Reference,
         cpu::{isa::Isa, pool::Pool},
     },
     gguf::{GgmlType, Tensor},
-    graph::{Act, Builder, CacheId, Graph, Live, Mask, NormKind, Plan, RopeKind, Rows, Trace, Value, first_difference},
+    graph::{
+        Act, Builder, CacheId, Graph, Live, Mask, NormKind, Plan, RopeKind, Rows, Trace, Turn, Value, first_difference,
+    },
 };
 
 /// Numbers in −1…1 that look random and are the same on every machine.
@@ -124,25 +128,36 @@ fn activations_follow_their_formulas() {
         ("gelu tanh", Act::GeluTanh, Box::new(move |x: f64| 0.5 * x * (1.0 + tanh_inner(x).tanh()))),
         ("gelu erf", Act::GeluErf, Box::new(move |x: f64| 0.5 * x * (1.0 + erf(x / 2f64.sqrt())))),
         ("quick gelu", Act::GeluQuick, Box::new(|x: f64| x / (1.0 + (-1.702 * x).exp()))),
+        ("sigmoid", Act::Sigmoid, Box::new(|x: f64| 1.0 / (1.0 + (-x).exp()))),
+        ("softplus", Act::Softplus, Box::new(|x: f64| x.exp().ln_1p())),
     ];
     for (name, act, f) in table {
         let got = run(unary(4, 64, |g, x| g.act(x, act)), Live::default(), &[("x", Input::Matrix(&x))]);
         close(name, &got, &x.iter().map(|&v| f(v.into())).collect::<Vec<_>>(), 2e-6);
-        let gated = unary(4, 64, |g, x| g.gate(x, x, act));
+        let gated = unary(4, 64, |g, x| g.gate(x, x, Some(act)));
         let got = run(gated, Live::default(), &[("x", Input::Matrix(&x))]);
         close(name, &got, &x.iter().map(|&v| f(v.into()) * f64::from(v)).collect::<Vec<_>>(), 2e-6);
     }
+    let got = run(unary(4, 64, |g, x| g.gate(x, x, None)), Live::default(), &[("x", Input::Matrix(&x))]);
+    close("product", &got, &x.iter().map(|&v| f64::from(v).powi(2)).collect::<Vec<_>>(), 1e-6);
 }
 
 #[test]
 fn norms_work_by_groups() {
     let (rows, cols) = (5, 96);
     let x = noise(3, rows * cols);
+    let bare = unary(rows, cols, |g, x| g.norm(x, NormKind::Rms, None, None, 1e-5, 4));
+    let by = |group: &[f64]| (group.iter().map(|v| v * v).sum::<f64>() / 24.0 + 1e-5).sqrt();
+    let want = f64s(&x)
+        .chunks(24)
+        .flat_map(|group| group.iter().map(|v| v / by(group)).collect::<Vec<_>>())
+        .collect::<Vec<_>>();
+    close("a bare norm", &run(bare, Live::default(), &[("x", Input::Matrix(&x))]), &want, 1e-5);
     for (kind, groups) in [(NormKind::Rms, 1), (NormKind::Rms, 3), (NormKind::Layer, 1), (NormKind::Layer, 4)] {
         let len = cols / groups;
         let graph = unary(rows, cols, |g, x| {
             let (w, b) = (g.weight("w", [1, len]), g.weight("b", [1, len]));
-            g.norm(x, kind, w, Some(b), 1e-5, groups)
+            g.norm(x, kind, Some(w), Some(b), 1e-5, groups)
         });
         let got = run(graph, Live::default(), &[("x", Input::Matrix(&x))]);
         let (w, b) = (f64s(&noise(100, len)), f64s(&noise(101, len)));
@@ -164,10 +179,11 @@ fn rope_turns_either_pairing_and_leaves_the_rest() {
     let (rows, heads, dim, base, position) = (3, 2, 16, 10_000f64, 5);
     let x = noise(4, rows * heads * dim);
     for kind in [RopeKind::Pairs, RopeKind::Halves] {
-        for turned in [16, 8] {
+        for (turned, scaled) in [(16, false), (8, false), (8, true)] {
             let mut g = Builder::default();
             let v = g.input("x", Rows::Fixed(rows), heads * dim);
-            let y = g.rope(v, kind, heads, turned, base as f32);
+            let factors = scaled.then(|| g.weight("factors", [1, turned / 2]));
+            let y = g.rope(v, heads, Turn { kind, turned, base: base as f32, factors });
             let live = Live { position, ..Live::default() };
             let got = run(g.finish(vec![y]).unwrap(), live, &[("x", Input::Matrix(&x))]);
             let mut want = f64s(&x);
@@ -179,7 +195,9 @@ fn rope_turns_either_pairing_and_leaves_the_rest() {
                             RopeKind::Pairs => (head + 2 * i, head + 2 * i + 1),
                             RopeKind::Halves => (head + i, head + i + turned / 2),
                         };
-                        let (sin, cos) = ((position + r) as f64 * base.powf(-2.0 * i as f64 / turned as f64)).sin_cos();
+                        let by = if scaled { f64::from(noise(100, turned / 2)[i]) } else { 1.0 };
+                        let turn = base.powf(-2.0 * i as f64 / turned as f64) / by;
+                        let (sin, cos) = ((position + r) as f64 * turn).sin_cos();
                         let (p, q) = (f64::from(x[a]), f64::from(x[b]));
                         (want[a], want[b]) = (p * cos - q * sin, p * sin + q * cos);
                     }
@@ -284,6 +302,10 @@ fn rows_are_gathered_joined_looked_up_and_ranked() {
         let want: Vec<f64> = order.iter().flat_map(|&at| row(at as usize)).map(|&v| 2.0 * f64::from(v)).collect();
         close("mixed rows", &got, &want, 0.0);
     }
+    let x = noise(12, 24);
+    let got = run(unary(2, 12, |g, x| g.columns(x, 3, 1, 2)), Live::default(), &[("x", Input::Matrix(&x))]);
+    let want: Vec<f64> = f64s(&x).chunks(4).flat_map(|group| group[1..3].to_vec()).collect();
+    close("columns", &got, &want, 0.0);
     let got = run(
         unary(2, 4, |g, x| g.top_k(x, 3)),
         Live::default(),
