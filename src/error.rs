@@ -15,6 +15,14 @@ pub enum ErrorKind {
     Picture,
     /// The model files cannot be used: damaged, not a pair, or of an unsupported kind.
     Model,
+    /// The model files could not be fetched: no connection, a server that refuses or does not answer.
+    Network,
+    /// What came, or what was stored, is not the file that was meant: a hash differs.
+    Damaged,
+    /// There is no room to store the model.
+    Storage,
+    /// The model needs more memory than there is.
+    Memory,
     /// Loupe itself failed; the message is worth reporting.
     Internal,
 }
@@ -25,7 +33,8 @@ impl ErrorKind {
         match self {
             Self::Usage => 2,
             Self::Picture => 3,
-            Self::Model => 4,
+            Self::Model | Self::Damaged | Self::Storage | Self::Memory => 4,
+            Self::Network => 5,
             Self::Internal => 1,
         }
     }

@@ -16,6 +16,7 @@ pub mod model;
 pub mod probe;
 pub mod protocol;
 pub mod session;
+pub mod source;
 pub mod text;
 #[cfg(target_arch = "wasm32")]
 mod wasm;

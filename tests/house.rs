@@ -13,9 +13,10 @@ const LONGEST: usize = 500;
 const LONG: usize = 300;
 
 /// Each of our modules and those of ours it may use, besides itself.
-const MODULES: [(&str, &[&str]); 12] = [
+const MODULES: [(&str, &[&str]); 13] = [
     ("error", &[]),
-    ("protocol", &["error"]),
+    ("protocol", &["error", "source"]),
+    ("source", &["error"]),
     ("graph", &["error"]),
     ("gguf", &["error"]),
     ("image", &["error"]),
@@ -24,12 +25,12 @@ const MODULES: [(&str, &[&str]); 12] = [
     ("exec", &["error", "gguf", "graph"]),
     ("session", &["error", "protocol", "gguf", "graph", "image", "text", "model", "exec"]),
     ("probe", &["error", "protocol", "image", "session"]),
-    ("wasm", &["error", "protocol", "gguf", "exec", "session"]),
-    ("cli", &["error", "protocol", "gguf", "graph", "image", "exec", "session", "probe"]),
+    ("wasm", &["error", "protocol", "source", "gguf", "exec", "session"]),
+    ("cli", &["error", "protocol", "source", "gguf", "graph", "image", "exec", "session", "probe"]),
 ];
 
 /// Each library that has a home, and its homes: paths below `src/`, files or folders.
-const LIBRARIES: [(&str, &[&str]); 14] = [
+const LIBRARIES: [(&str, &[&str]); 15] = [
     ("candle_core", &["exec/reference.rs"]),
     ("candle_transformers", &[]),
     ("clap", &["main.rs", "cli", "probe/cli.rs"]),
@@ -39,8 +40,9 @@ const LIBRARIES: [(&str, &[&str]); 14] = [
     ("pollster", &["main.rs", "cli"]),
     ("tiny_skia", &["probe"]),
     ("tokenizers", &["text/tokenizer.rs"]),
-    ("ts_rs", &["protocol", "protocol.rs", "error.rs"]),
+    ("ts_rs", &["protocol", "protocol.rs", "error.rs", "source"]),
     ("ttf_parser", &["probe"]),
+    ("ureq", &["cli"]),
     ("wasm_bindgen", &["wasm.rs"]),
     ("web_sys", &["wasm.rs"]),
     ("wgpu", &["exec/gpu"]),

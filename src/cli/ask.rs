@@ -3,7 +3,6 @@
 use std::{
     fs,
     io::{self, Write},
-    path::PathBuf,
 };
 
 use loupe::{
@@ -21,9 +20,10 @@ pub struct Args {
     /// Pictures (PNG, JPEG, WebP, GIF, BMP), then the question.
     #[arg(required = true, num_args = 2.., value_name = "PICTURE… QUESTION")]
     pictures_and_question: Vec<String>,
-    /// A directory with a GGUF pair, or its two files (`--model A,B`); the built-in model when left out.
-    #[arg(long, value_delimiter = ',', value_name = "DIR|FILES")]
-    model: Vec<PathBuf>,
+    /// A directory with a GGUF pair, its two files or their addresses (`--model A,B`), the address of a manifest, or
+    /// `owner/repo[:quant]` on the hub; the built-in model when left out.
+    #[arg(long, value_delimiter = ',', value_name = "DIR|FILES|URL|HUB")]
+    model: Vec<String>,
     #[command(flatten)]
     executor: model::ExecutorArgs,
     /// Print to standard error how long each node of the network took, and what computed it.

@@ -19,9 +19,10 @@ use super::model;
 /// Arguments of `loupe exam`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// A directory with a GGUF pair, or its two files (`--model A,B`); the built-in model when left out.
-    #[arg(long, value_delimiter = ',', value_name = "DIR|FILES")]
-    model: Vec<PathBuf>,
+    /// A directory with a GGUF pair, its two files or their addresses (`--model A,B`), the address of a manifest, or
+    /// `owner/repo[:quant]` on the hub; the built-in model when left out.
+    #[arg(long, value_delimiter = ',', value_name = "DIR|FILES|URL|HUB")]
+    model: Vec<String>,
     #[command(flatten)]
     executor: model::ExecutorArgs,
     /// Scenes to ask about.

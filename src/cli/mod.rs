@@ -1,8 +1,10 @@
 //! The commands.
 
 pub mod ask;
+mod cache;
 #[cfg(feature = "probe")]
 pub mod exam;
+mod fetch;
 pub mod model;
 pub mod slices;
 mod trace;

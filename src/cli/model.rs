@@ -7,11 +7,14 @@ use std::{
 };
 
 use loupe::{
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     exec::AnyExecutor,
     gguf,
     session::Session,
+    source::{HubId, is_address},
 };
+
+use super::cache::{Cache, Kept};
 
 /// What the network is to run on.
 #[derive(clap::Args, Default)]
@@ -45,42 +48,71 @@ impl ExecutorArgs {
     }
 }
 
-/// Opens the model of `--model`: a directory that holds a pair, the two files of one, or the built-in model.
-pub fn open(paths: &[PathBuf], executor: &ExecutorArgs) -> Result<Session> {
-    let [a, b] = match paths {
+/// Opens the model of `--model`: a directory that holds a pair, the two files of one (paths or addresses), the address of
+/// a manifest, a name on a hub, or the built-in model.
+pub fn open(names: &[String], executor: &ExecutorArgs) -> Result<Session> {
+    let [a, b] = match names {
         [] => pair_in(&built_in()?)?,
-        [one] if one.is_dir() => pair_in(one)?,
-        [a, b] => [a.clone(), b.clone()],
-        _ => {
-            return Err(Error::usage(
-                "--model takes a directory, or the two files of a model , as in --model text.gguf,mmproj.gguf.",
-            ));
-        }
+        [one] if Path::new(one).is_dir() => pair_in(Path::new(one))?,
+        [one] if is_address(one) => Cache::of_this_machine()?.manifest_pair(one)?,
+        [one] => match HubId::parse(one).filter(|_| !begins_here(one)) {
+            Some(id) => Cache::of_this_machine()?.hub_pair(&id)?,
+            None => return Err(usage()),
+        },
+        [a, b] => [file(a)?, file(b)?],
+        _ => return Err(usage()),
     };
     Session::open_on(read(&a)?, read(&b)?, executor.executor())
 }
 
-fn read(path: &Path) -> Result<gguf::File> {
-    let missing =
-        |e| Error::model(format!("The model file {} could not be opened; check the path.", path.display())).because(e);
-    gguf::File::read(File::open(path).map_err(missing)?)
+fn usage() -> Error {
+    Error::usage(
+        "--model takes a directory, the two files of a model (--model text.gguf,mmproj.gguf; addresses too), the address of \
+         a manifest, or owner/repo[:quant] on the hub.",
+    )
+}
+
+/// Whether the first folder of a name is there: then a path was meant, and nothing is to be asked of a hub.
+fn begins_here(name: &str) -> bool {
+    name.split('/').next().is_some_and(|first| Path::new(first).exists())
+}
+
+fn file(name: &str) -> Result<Kept> {
+    if is_address(name) { Cache::of_this_machine()?.addressed(name) } else { Ok(Kept::local(Path::new(name))) }
+}
+
+fn read(kept: &Kept) -> Result<gguf::File> {
+    let path = kept.path.display();
+    let missing = |e| Error::model(format!("The model file {path} could not be opened; check the path.")).because(e);
+    let file = gguf::File::read(File::open(&kept.path).map_err(missing)?)?;
+    let sha256: String = file.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+    if kept.sha256.as_ref().is_some_and(|wanted| !wanted.eq_ignore_ascii_case(&sha256)) {
+        return Err(Error::of_kind(
+            ErrorKind::Damaged,
+            format!(
+                "The kept model file {path} is no longer what was fetched; delete it, and it will be fetched anew."
+            ),
+        ));
+    }
+    Ok(file)
 }
 
 /// The two GGUF files of a directory; the one with `mmproj` in its name is the vision encoder.
-fn pair_in(dir: &Path) -> Result<[PathBuf; 2]> {
+fn pair_in(dir: &Path) -> Result<[Kept; 2]> {
     let unreadable =
         |e| Error::model(format!("The directory {} could not be read; check the path.", dir.display())).because(e);
     let entries = fs::read_dir(dir).map_err(unreadable)?;
     let mut files: Vec<PathBuf> =
         entries.flatten().map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "gguf")).collect();
     files.sort();
-    <[PathBuf; 2]>::try_from(files).map_err(|found| {
+    let pair = <[PathBuf; 2]>::try_from(files).map_err(|found| {
         Error::model(format!(
             "{} holds {} GGUF files; a model is two, the language model and its mmproj file. Name both with --model.",
             dir.display(),
             found.len()
         ))
-    })
+    })?;
+    Ok(pair.map(|path| Kept::local(&path)))
 }
 
 /// Where the built-in model lies: beside the program, or in the `models` directory of the checkout it was built in.

@@ -17,9 +17,9 @@ pub struct Args {
     /// The PNG to write; beside the working directory's other files as `NAME-slices.png` when left out.
     #[arg(long)]
     out: Option<PathBuf>,
-    /// The model whose slicing is shown: a directory, or its two files (`--model A,B`).
-    #[arg(long, value_delimiter = ',', value_name = "DIR|FILES")]
-    model: Vec<PathBuf>,
+    /// The model whose slicing is shown, named as for `loupe ask`.
+    #[arg(long, value_delimiter = ',', value_name = "DIR|FILES|URL|HUB")]
+    model: Vec<String>,
     /// Show a published model's slicing instead, by the preset's name.
     #[arg(long, conflicts_with = "model")]
     preset: Option<String>,

@@ -5,7 +5,10 @@ use std::{env, fs, path::Path};
 use ts_rs::{Config, TS};
 
 use super::*;
-use crate::error::ErrorKind;
+use crate::{
+    error::ErrorKind,
+    source::{Chunks, Manifest, Remote},
+};
 
 /// The committed file, relative to the repository.
 const FILE: &str = "www/lib/protocol.gen.ts";
@@ -37,6 +40,9 @@ fn module() -> String {
         declare::<Answer>(&config),
         declare::<Usage>(&config),
         declare::<ErrorKind>(&config),
+        declare::<Manifest>(&config),
+        declare::<Remote>(&config),
+        declare::<Chunks>(&config),
     ];
     format!("// Generated from src/protocol.rs by its test; do not edit.\n\n{}", types.join("\n"))
 }

@@ -297,4 +297,55 @@ firstTokenMs: number, };
 /**
  * What went wrong, as callers need to tell it apart.
  */
-export type ErrorKind = "usage" | "picture" | "model" | "internal";
+export type ErrorKind = "usage" | "picture" | "model" | "network" | "damaged" | "storage" | "memory" | "internal";
+
+/**
+ * A model as two files.
+ */
+export type Manifest = { 
+/**
+ * The form of the manifest: 1.
+ */
+version: number, 
+/**
+ * What to call the model.
+ */
+name?: string, 
+/**
+ * The language model and its vision encoder, in either order.
+ */
+files: Array<Remote>, };
+
+/**
+ * A file, and what is known of it before it is fetched.
+ */
+export type Remote = { 
+/**
+ * Where it is; in a manifest that was fetched, beside the manifest unless it is a whole address.
+ */
+url: string, 
+/**
+ * Bytes.
+ */
+size?: number, 
+/**
+ * SHA-256 of the file, 64 hex digits.
+ */
+sha256?: string, 
+/**
+ * SHA-256 of its parts: damage is then found, and mended, part by part.
+ */
+chunks?: Chunks, };
+
+/**
+ * Hashes of consecutive parts of a file.
+ */
+export type Chunks = { 
+/**
+ * Bytes of each part but the last: from 65,536 to 4,194,304.
+ */
+size: number, 
+/**
+ * SHA-256 of each, 64 hex digits.
+ */
+sha256: Array<string>, };

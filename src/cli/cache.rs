@@ -1,0 +1,154 @@
+//! Models from elsewhere: found by manifest, address or hub name, fetched once, and kept in a folder of the machine's cache.
+
+use std::{
+    env, fs,
+    io::{self, IsTerminal},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use loupe::{
+    error::{Error, ErrorKind, Result},
+    source::{HUB, HubId, Manifest, Remote, is_address},
+};
+use sha2::{Digest, Sha256};
+
+use super::fetch::{self, Fetcher, Record};
+
+/// How long a server may say nothing.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The pause before the first new try.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// The folder, and what fills it.
+pub struct Cache {
+    folder: PathBuf,
+    hub: String,
+    fetcher: Fetcher,
+}
+
+/// A file of a model, and what its SHA-256 must be where that is known.
+pub struct Kept {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// 64 hex digits.
+    pub sha256: Option<String>,
+}
+
+impl Cache {
+    /// The machine's: `LOUPE_CACHE`, else `loupe` below `XDG_CACHE_HOME` or `~/.cache`. The hub is Hugging Face's, or that
+    /// of `HF_ENDPOINT`.
+    ///
+    /// # Errors
+    /// A usage error when there is no home to put it in.
+    pub fn of_this_machine() -> Result<Self> {
+        let var = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let below = |name: &str, rest: &str| var(name).map(|folder| folder.join(rest));
+        let folder = var("LOUPE_CACHE")
+            .or_else(|| below("XDG_CACHE_HOME", "loupe"))
+            .or_else(|| below("HOME", ".cache/loupe"))
+            .or_else(|| below("LOCALAPPDATA", "loupe"))
+            .ok_or_else(|| Error::usage("There is no folder to keep models in; name one in LOUPE_CACHE."))?;
+        let hub = env::var("HF_ENDPOINT").ok().filter(|hub| is_address(hub)).unwrap_or_else(|| HUB.to_owned());
+        Ok(Self { folder, hub, fetcher: Fetcher::new(PATIENCE, PAUSE) })
+    }
+
+    /// The files of a model on a hub.
+    ///
+    /// # Errors
+    /// As [`Fetcher::file`], and a model error when the repository has no such model.
+    pub fn hub_pair(&self, id: &HubId) -> Result<[Kept; 2]> {
+        let listing = self.text(&id.listing(&self.hub))?;
+        self.pair(&id.choose(&listing, &self.hub)?)
+    }
+
+    /// The files of the manifest at `url`.
+    ///
+    /// # Errors
+    /// As [`Fetcher::file`], and a model error when the manifest cannot be used.
+    pub fn manifest_pair(&self, url: &str) -> Result<[Kept; 2]> {
+        self.pair(&Manifest::read(&self.text(url)?, url)?)
+    }
+
+    /// A file by its address alone.
+    ///
+    /// # Errors
+    /// As [`Fetcher::file`].
+    pub fn addressed(&self, url: &str) -> Result<Kept> {
+        self.file(&Remote { url: url.to_owned(), size: None, sha256: None, chunks: None })
+    }
+
+    fn pair(&self, manifest: &Manifest) -> Result<[Kept; 2]> {
+        let [a, b] = manifest.files.as_slice() else {
+            return Err(Error::internal("A manifest without two files was let through; report this."));
+        };
+        Ok([self.file(a)?, self.file(b)?])
+    }
+
+    /// What is kept whole is not fetched again; of a file without a promised hash the server is asked whether it changed.
+    fn file(&self, remote: &Remote) -> Result<Kept> {
+        let path = self.place(remote.sha256.as_deref().unwrap_or(&remote.url), remote.name())?;
+        let kept = |record: Record| Kept { path: path.clone(), sha256: record.sha256 };
+        if let Some(record) = Record::read(&path).filter(|record| record.is_of(remote)) {
+            let size = fs::metadata(&path).ok().map(|file| file.len());
+            let changed = || {
+                let now = self.fetcher.look(&remote.url).ok();
+                now.is_some_and(|now| {
+                    now.validator != record.validator || now.size.is_some_and(|size| record.size != Some(size))
+                })
+            };
+            if size.is_some()
+                && (record.size.is_none() || size == record.size)
+                && (remote.sha256.is_some() || !changed())
+            {
+                return Ok(kept(record));
+            }
+            fs::remove_file(&path).ok();
+        }
+        let mut report = fetch::progress(remote.name());
+        let shown = io::stderr().is_terminal();
+        self.fetcher
+            .file(remote, &path, &mut |have, size| {
+                if shown {
+                    report(have, size)
+                }
+            })
+            .map(kept)
+    }
+
+    /// The text at `url`, or what it was when it could last be reached.
+    fn text(&self, url: &str) -> Result<String> {
+        let path = self.place(url, "named.json")?;
+        match self.fetcher.text(url) {
+            Ok(text) => {
+                // A copy that cannot be kept is only missed when the network is.
+                fs::write(&path, &text).ok();
+                Ok(text)
+            }
+            Err(error) if error.kind() == ErrorKind::Network => fs::read_to_string(&path).map_err(|_| error),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The place of what `key` names, in a folder that exists; `name` is for people who look into it.
+    fn place(&self, key: &str, name: &str) -> Result<PathBuf> {
+        fs::create_dir_all(&self.folder).map_err(|e| {
+            let folder = self.folder.display();
+            Error::of_kind(
+                ErrorKind::Storage,
+                format!("The folder {folder} could not be made; name another in LOUPE_CACHE."),
+            )
+            .because(e)
+        })?;
+        let key: String = Sha256::digest(key).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' };
+        Ok(self.folder.join(format!("{key}-{}", name.chars().map(plain).collect::<String>())))
+    }
+}
+
+impl Kept {
+    /// A file that the person named, of which nothing was promised.
+    pub fn local(path: &Path) -> Self {
+        Self { path: path.to_owned(), sha256: None }
+    }
+}
