@@ -47,8 +47,8 @@ class Family:
         """Which of the processor's views is Loupe's first, second …, for a picture of `count` views."""
         return range(count)
 
-    def part(self, key, output, inputs):
-        """What the tap `key` put out → rows of each view, all pictures' views in the processor's order."""
+    def part(self, key, outputs, inputs):
+        """What the tap `key` put out, call by call → rows of each view, all pictures' views in the processor's order."""
         raise NotImplementedError
 
     def logits(self, inputs):
@@ -61,3 +61,15 @@ def u8(array):
     a = torch.as_tensor(array)
     assert torch.equal(a, a.round()) and 0 <= a.min() and a.max() <= 255
     return a.permute(1, 2, 0).to(torch.uint8).contiguous().numpy()
+
+
+def strip(pixels, sizes, patch):
+    """Views of a NaViT strip [3, patch, patch·all patches], `sizes` (rows, columns) of patches each → u8 [h, w, 3] each."""
+    views, begin = [], 0
+    for rows, columns in sizes.tolist():
+        part = pixels[:, :, begin : begin + rows * columns * patch]
+        begin += rows * columns * patch
+        view = part.reshape(3, patch, rows, columns, patch).permute(0, 2, 1, 3, 4).reshape(3, rows * patch, columns * patch)
+        views.append(u8(view))
+    assert begin == pixels.shape[2]
+    return views

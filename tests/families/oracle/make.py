@@ -14,9 +14,11 @@ import torch  # noqa: E402
 
 import convert  # noqa: E402
 import record  # noqa: E402
+import lfm2vl  # noqa: E402
+import minicpmv4_6  # noqa: E402
 import smolvlm  # noqa: E402
 
-FAMILIES = {family.name: family for module in (smolvlm,) for family in module.FAMILIES}
+FAMILIES = {family.name: family for module in (smolvlm, minicpmv4_6, lfm2vl) for family in module.FAMILIES}
 LARGEST = 400_000  # bytes of a family's folder
 HERE = Path(__file__).parent
 

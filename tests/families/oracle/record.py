@@ -22,7 +22,7 @@ def three(rows):
 
 @contextlib.contextmanager
 def listening(taps):
-    """Collects what modules put out: {"vision.0": tensor, …}. The modules of a list are numbered."""
+    """Collects what modules put out, call by call: {"vision.0": [tensor, …], …}. The modules of a list are numbered."""
     heard, hooks = {}, []
     for name, modules in taps.items():
         numbered = hasattr(modules, "__len__")
@@ -30,7 +30,7 @@ def listening(taps):
             key = f"{name}.{i}" if numbered else name
 
             def keep(module, arguments, output, key=key):
-                heard.setdefault(key, output[0] if isinstance(output, tuple) else output)
+                heard.setdefault(key, []).append(output[0] if isinstance(output, tuple) else output)
 
             hooks.append(module.register_forward_hook(keep))
     try:
@@ -79,13 +79,13 @@ def run(family, case):
                  pixels=[hashlib.sha256(b"".join(v.tobytes() for v in views)).hexdigest() for views in pixels],
                  ids=ids, text=text)
     out = {"logits": logits.numpy()}
-    for key, tensor in heard.items():
+    for key, outputs in heard.items():
         name, _, layer = key.partition(".")
         if name == "text":
             if case["detailed"]:
-                out[f"text.{layer}"] = three(tensor[0]).numpy()
+                out[f"text.{layer}"] = three(outputs[0][0]).numpy()
             continue
-        views = arranged(family, family.part(key, tensor, inputs), counts)
+        views = arranged(family, family.part(key, outputs, inputs), counts)
         assert len(views) == sum(counts)
         for i, rows in enumerate(views):
             if name == "rows":
@@ -97,10 +97,22 @@ def run(family, case):
     return entry, {f"{case['name']}.{key}": np.ascontiguousarray(a, np.float32) for key, a in out.items()}
 
 
+@torch.no_grad()
+def check_that_pictures_matter(family, case):
+    """Fails where another picture of the same size would give the same answer: then this proves nothing."""
+    width, height, seed = case["pictures"][0]
+    one, other = (family.logits(family.inputs(case, [picture(width, height, s)])[1]) for s in (seed, seed + 1))
+    moved = float((one - other).abs().max())
+    print(f"{family.name}: another picture moves the logits by {moved:.2f}")
+    assert moved > 0.1, f"{family.name}: another picture moves the logits by {moved} only"
+
+
 def write(family, out):
     """All cases of one family."""
     entries, tensors = [], {}
-    for case in cases.table(family.sizes, family.detailed):
+    table = cases.table(family.sizes, family.detailed)
+    check_that_pictures_matter(family, table[0])
+    for case in table:
         entry, made = run(family, case)
         entries.append(entry)
         tensors |= made

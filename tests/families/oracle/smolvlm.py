@@ -73,8 +73,8 @@ class SmolVlm(Family):
         made = self.processor.image_processor([[image]], do_rescale=False, do_normalize=False, return_tensors="pt")
         return [u8(view) for view in made["pixel_values"][0]]
 
-    def part(self, key, output, inputs):
-        return list(output)
+    def part(self, key, outputs, inputs):
+        return list(outputs[0])
 
 
 FAMILIES = [SmolVlm]
