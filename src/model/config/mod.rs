@@ -92,14 +92,13 @@ impl VlmConfig {
     /// A model error naming the key that is missing, out of range or of an unsupported kind, or saying that the two
     /// files do not belong together.
     pub fn read(text: &Header, vision: &Header) -> Result<Self> {
-        let kind = |h: &Header| h.text("general.architecture").map(str::to_owned);
-        let (text_kind, vision_kind) = (kind(text)?, kind(vision)?);
+        let vision_kind = vision.text("general.architecture")?;
         if vision_kind != "clip" {
             return Err(Error::model(format!(
                 "The second model file is of the kind `{vision_kind}`, not a vision encoder (`clip`); give the language model and its mmproj file."
             )));
         }
-        let text = TextConfig::read(text, &text_kind)?;
+        let text = TextConfig::read(text)?;
         let (vision, connector) = VisionConfig::read(vision, text.layer.width)?;
         Ok(Self { vision, connector, text })
     }

@@ -63,8 +63,12 @@ pub struct DeltaSizes {
 const KINDS: [&str; 6] = ["llama", "qwen2", "qwen3", "minicpm", "lfm2", "qwen35"];
 
 impl TextConfig {
-    /// Reads the header of a decoder of this kind.
-    pub(super) fn read(h: &Header, kind: &str) -> Result<Self> {
+    /// Reads the language model's header.
+    ///
+    /// # Errors
+    /// A model error naming the key that is missing, out of range or of an unsupported kind.
+    pub fn read(h: &Header) -> Result<Self> {
+        let kind = h.text("general.architecture")?;
         if !KINDS.contains(&kind) {
             return Err(Error::model(format!(
                 "The language model is of the kind `{kind}`; this version of Loupe runs {}.",

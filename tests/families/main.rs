@@ -1,0 +1,7 @@
+//! Every family against its original: tests/fixtures/families holds tiny models of random weights and what transformers
+//! computes with them.
+
+#![allow(clippy::unwrap_used)]
+
+mod fixture;
+mod text;

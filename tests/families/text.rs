@@ -1,0 +1,139 @@
+//! The decoders: each layer and the logits equal the original's, and a prompt reads the same in any portions.
+
+use loupe::{
+    exec::{AnyExecutor, Executor, Input},
+    graph::{Live, Plan, Trace},
+    model::{self, TextConfig},
+};
+
+use crate::fixture::{FAMILIES, Family, executors, three_rows};
+
+/// Both sides round each product and sum to f32. Over a dot product of n terms, errors of random sign grow as √n·2⁻²⁴; the
+/// longest has 64 terms, a value passes through about eight such sums in each of four layers, and each side errs on its own.
+const BOUND: f32 = 2.0 * 32.0 * 8.0 * 5.96e-8;
+
+/// The cpu executor keeps keys and values as halves: an error of 2⁻¹² of each, in four layers.
+const HALVES: f32 = BOUND + 4.0 * 2.44e-4;
+
+struct Decoder {
+    executor: AnyExecutor,
+    config: TextConfig,
+    prefill: Plan,
+    decode: Plan,
+}
+
+impl Decoder {
+    fn new(family: &Family, mut executor: AnyExecutor) -> Self {
+        let file = family.file("text");
+        let config = TextConfig::read(&file.header).unwrap();
+        let (prefill, decode) = (model::prefill(&config).unwrap(), model::decode(&config).unwrap());
+        for graph in [&prefill, &decode] {
+            model::check(graph, |name| file.header.tensors.iter().find(|t| t.name == name)).unwrap();
+        }
+        for (name, tensor) in file.tensors {
+            executor.load(&name, tensor).unwrap();
+        }
+        Self { executor, config, prefill: Plan::new(prefill), decode: Plan::new(decode) }
+    }
+
+    /// Logits after some tokens at `position`.
+    fn read(&mut self, ids: &[u32], position: usize, trace: Option<&mut Trace>) -> Vec<f32> {
+        let live = Live { tokens: ids.len(), pictures: 0, position };
+        let order: Vec<u32> = (0..ids.len() as u32).collect();
+        let inputs = [
+            (model::IDS, Input::Index(ids)),
+            (model::PICTURES, Input::Matrix(&[])),
+            (model::ORDER, Input::Index(&order)),
+            (model::LAST, Input::Index(&[ids.len() as u32 - 1])),
+        ];
+        self.executor.run(&self.prefill, &live, &inputs, trace).unwrap();
+        pollster::block_on(self.executor.read(0)).unwrap()
+    }
+
+    fn step(&mut self, id: u32, position: usize) -> Vec<f32> {
+        let live = Live { tokens: 1, pictures: 0, position };
+        self.executor.run(&self.decode, &live, &[(model::IDS, Input::Index(&[id]))], None).unwrap();
+        pollster::block_on(self.executor.read(0)).unwrap()
+    }
+
+    fn bound(&self) -> f32 {
+        if matches!(self.executor, AnyExecutor::Reference(_)) { BOUND } else { HALVES }
+    }
+}
+
+fn largest(logits: &[f32]) -> u32 {
+    (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b])).unwrap() as u32
+}
+
+/// Every family's decoder on every executor.
+fn decoders() -> impl Iterator<Item = (Family, Decoder)> {
+    FAMILIES.into_iter().flat_map(|name| {
+        executors().into_iter().map(move |executor| {
+            let family = Family::load(name);
+            let decoder = Decoder::new(&family, executor);
+            (family, decoder)
+        })
+    })
+}
+
+#[test]
+fn words_read_as_the_original_reads_them() {
+    for (family, mut decoder) in decoders() {
+        let case = family.case("words");
+        let mut trace = Trace::with_values();
+        let logits = decoder.read(&case.ids, 0, Some(&mut trace));
+        let bound = decoder.bound();
+        for layer in 0..decoder.config.mixers.len() {
+            let rows = three_rows(trace.values(&format!("blk.{layer}")).unwrap(), decoder.config.layer.width);
+            family.check(&format!("words.text.{layer}"), &rows, bound);
+        }
+        family.check("words.logits", &logits, bound);
+
+        let (mut answer, mut logits) = (vec![], logits);
+        for position in case.ids.len()..case.ids.len() + 8 {
+            let id = largest(&logits);
+            answer.push(id);
+            logits = decoder.step(id, position);
+        }
+        assert_eq!(Some(answer), case.answer, "{} on {}", family.name, decoder.executor.description());
+    }
+}
+
+#[test]
+fn a_prompt_reads_the_same_in_any_portions() {
+    for (family, mut decoder) in decoders() {
+        let ids = &family.case("words").ids;
+        let bound = decoder.bound();
+        for portion in [1, 2, 7, ids.len() - 1] {
+            let mut logits = Vec::new();
+            for (at, part) in ids.chunks(portion).enumerate() {
+                logits = decoder.read(part, at * portion, None);
+            }
+            family.check("words.logits", &logits, bound);
+        }
+        let mut logits = Vec::new();
+        for (at, &id) in ids.iter().enumerate() {
+            logits = decoder.step(id, at);
+        }
+        family.check("words.logits", &logits, bound);
+    }
+}
+
+#[test]
+fn a_kept_state_goes_on_where_it_was() {
+    for (family, mut decoder) in decoders() {
+        let ids = &family.case("words").ids;
+        let (head, tail) = ids.split_at(ids.len() / 2);
+        decoder.read(head, 0, None);
+        decoder.executor.keep(0).unwrap();
+        // Another question, then the first one again.
+        for tail in [&[7, 8, 9][..], tail] {
+            decoder.executor.restore(0).unwrap();
+            let logits = decoder.read(tail, head.len(), None);
+            if tail.len() > 3 {
+                let bound = decoder.bound();
+                family.check("words.logits", &logits, bound);
+            }
+        }
+    }
+}
