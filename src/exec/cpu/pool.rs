@@ -3,16 +3,20 @@
 //! An executor runs hundreds of short calls a second on every core, so what a call costs before its first job and after
 //! its last one counts, and so does what it costs when another program has the core. Jobs are therefore taken one by one
 //! (see [`team`]), a thread without work spins only as long as waking it would take, and the caller waits for jobs that
-//! were taken, never for threads: two threads beside a busy neighbour are at worst as fast as one.
+//! were taken, never for threads; and who waited in vain works alone for a while (see [`patience`]). Two threads beside
+//! a busy neighbour are at worst as fast as one.
 
+mod patience;
 mod team;
 #[cfg(test)]
 mod tests;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use hired::Hired;
-use team::Team;
+use patience::{Patience, Shared};
+use team::{Ended, Team};
+use web_time::Instant;
 
 /// A caller and its helpers.
 ///
@@ -20,6 +24,7 @@ use team::Team;
 pub struct Pool {
     hired: Hired,
     running: Cell<bool>,
+    patience: RefCell<Patience>,
 }
 
 impl Pool {
@@ -28,7 +33,7 @@ impl Pool {
     /// In the browser threads are workers, which only JavaScript can start: the pool has those that have [arrived](arrive)
     /// and no more, and where the module was compiled without threads, the caller alone.
     pub fn new(threads: usize) -> Self {
-        Self { hired: Hired::new(threads.saturating_sub(1)), running: Cell::new(false) }
+        Self { hired: Hired::new(threads.saturating_sub(1)), running: Cell::new(false), patience: RefCell::default() }
     }
 
     /// How many threads share the jobs, the caller among them; at least 1.
@@ -44,14 +49,23 @@ impl Pool {
     /// # Panics
     /// When a job does, with the same message, after those begun have ended; jobs not yet begun are left out.
     pub fn run(&self, jobs: usize, job: &(dyn Fn(usize, usize) + Sync)) {
+        let alone = || (0..jobs).for_each(|number| job(number, 0));
         if jobs < 2 || self.hired.helpers == 0 {
-            return (0..jobs).for_each(|number| job(number, 0));
+            return alone();
         }
         assert!(!self.running.replace(true), "a job may not use the pool that runs it");
+        let start = Instant::now();
+        if self.patience.borrow_mut().is_alone(start) {
+            self.running.set(false);
+            return alone();
+        }
         // SAFETY: the pool is not `Sync` and `running` was false: no other call is under way in this team.
         let outcome = unsafe { self.hired.team.run(jobs, job) };
         self.running.set(false);
-        outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let Ended { mine, waited } = outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let now = Instant::now();
+        let helped = (jobs - mine) as f64 / jobs as f64;
+        self.patience.borrow_mut().learn(now, Shared { took: now - start, waited, helped });
     }
 }
 
