@@ -16,7 +16,9 @@ class Family:
     sizes = ()  # pictures, (width, height)
     detailed = ()  # of these, the ones whose layers are recorded
     halves = False  # whether matrices are f16, in both files
-    unwritten = ()  # parameters that published files leave out
+    unwritten = ()  # parts of the names of parameters that published files leave out
+    llama = None  # where the converter is
+    largest = 400_000  # bytes of its folder
 
     def build(self, folder, seed):
         """Makes `self.model` and `self.processor`, and saves them as a published folder."""
@@ -30,11 +32,23 @@ class Family:
         """Modules whose outputs are recorded: `vision`, `text` (lists of layers), `rows` (the connector), and single ones."""
         raise NotImplementedError
 
+    def parameters(self):
+        """{name: tensor}, each of which one of the files must hold."""
+        return {name: p for name, p in self.model.named_parameters() if not any(part in name for part in self.unwritten)}
+
     def inputs(self, case, images):
         """(rendered and expanded prompt, the model's arguments)"""
         inputs = self.processor(text=[self.render(case)], images=[images] if images else None, return_tensors="pt")
-        text = self.processor.tokenizer.decode(inputs["input_ids"][0], skip_special_tokens=False)
+        text = self.tokenizer.decode(inputs["input_ids"][0], skip_special_tokens=False)
         return text, inputs
+
+    @property
+    def tokenizer(self):
+        return self.processor.tokenizer
+
+    def encode(self, text):
+        """The ids of an expanded prompt."""
+        return self.tokenizer(text, add_special_tokens=False)["input_ids"]
 
     def render(self, case):
         return self.processor.apply_chat_template(cases.messages(case), add_generation_prompt=True, tokenize=False)

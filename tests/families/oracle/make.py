@@ -15,23 +15,22 @@ import torch  # noqa: E402
 import convert  # noqa: E402
 import record  # noqa: E402
 import lfm2vl  # noqa: E402
+import minicpmv  # noqa: E402
 import minicpmv4_6  # noqa: E402
 import smolvlm  # noqa: E402
 
-FAMILIES = {family.name: family for module in (smolvlm, minicpmv4_6, lfm2vl) for family in module.FAMILIES}
-LARGEST = 400_000  # bytes of a family's folder
+FAMILIES = {family.name: family for module in (smolvlm, minicpmv4_6, lfm2vl, minicpmv) for family in module.FAMILIES}
 HERE = Path(__file__).parent
 
 
 def make(family, seed, to):
-    family.seed = seed
     out = to / family.name
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work) / family.name
         family.build(folder, seed)
         family.files(folder, out)
-    convert.check([out / "text.gguf", out / "mmproj.gguf"], dict(family.model.named_parameters()), family.unwritten)
+    convert.check([out / "text.gguf", out / "mmproj.gguf"], family.parameters())
     return record.write(family, out)
 
 
@@ -49,12 +48,14 @@ def main():
     convert.load(options.llama)
     for name in options.families or FAMILIES:
         begun = time.monotonic()
-        entries, _ = make(FAMILIES[name](), options.seed, options.to)
+        family = FAMILIES[name]()
+        family.llama = options.llama
+        entries, _ = make(family, options.seed, options.to)
         size = sum(path.stat().st_size for path in (options.to / name).iterdir())
         lead = min(entry.get("lead", float("inf")) for entry in entries)
         print(f"{name}: {len(entries)} cases, {size} bytes, smallest lead of an answer {lead:.3f}, {time.monotonic() - begun:.0f} s")
-        if size > LARGEST:
-            raise SystemExit(f"{name} is larger than {LARGEST} bytes: make its widths or its cases fewer")
+        if size > family.largest:
+            raise SystemExit(f"{name} is larger than {family.largest} bytes: make its widths or its cases fewer")
 
 
 if __name__ == "__main__":

@@ -34,12 +34,12 @@ def digits():
                                     pre_tokenizers.ByteLevel(add_prefix_space=False)])
 
 
-def byte_pairs(pieces, special, nfc=False, blank_line=False, bos=None):
+def byte_pairs(pieces, special, nfc=False, blank_line=False, bos=None, size=SIZE):
     """Byte-level BPE whose last ids are the special tokens; `blank_line` makes two line ends one token, `bos` is put first."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.NFC() if nfc else None
     tokenizer.pre_tokenizer, tokenizer.decoder = pieces, decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(vocab_size=SIZE - len(special), show_progress=False,
+    trainer = trainers.BpeTrainer(vocab_size=size - len(special), show_progress=False,
                                   initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()))
     lines = TEXT.replace("\n", " ")
     tokenizer.train_from_iterator([lines, lines] + ["\n\n"] * (9 if blank_line else 0), trainer)
@@ -47,7 +47,7 @@ def byte_pairs(pieces, special, nfc=False, blank_line=False, bos=None):
     if bos:
         tokenizer.post_processor = processors.TemplateProcessing(
             single=f"{bos} $A", pair=f"{bos} $A {bos} $B", special_tokens=[(bos, tokenizer.token_to_id(bos))])
-    assert tokenizer.get_vocab_size() == SIZE, tokenizer.get_vocab_size()
+    assert tokenizer.get_vocab_size() == size, tokenizer.get_vocab_size()
     assert (len(tokenizer.encode("\n\n", add_special_tokens=False).ids) == 1) == blank_line
     return tokenizer
 
