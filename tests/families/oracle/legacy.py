@@ -31,3 +31,15 @@ def minicpmv(llama, folder, out, version, config, vision, resampler):
     run(llama, "minicpmv-convert-image-encoder-to-gguf.py", ["-m", folder, "--minicpmv_version", version],
         lambda source: source.replace("(70, 70)", "(2, 2)"))
     Path(folder / "mmproj-model-f16.gguf").replace(out)
+
+
+def llava(llama, folder, out, vision, projector):
+    """`vision` is a CLIPVisionModel; `projector` its connector's tensors by name, as the surgery script leaves them."""
+    vision.save_pretrained(folder)
+    torch.save(projector, folder / "llava.projector")
+    # In earlier transformers, for which the script was written, the encoder lay one module deeper.
+    deeper = "model = torch.nn.Module(); model.vision_model = CLIPVisionModel.from_pretrained(dir_model)"
+    run(llama, "convert_image_encoder_to_gguf.py",
+        ["-m", folder, "--llava-projector", folder / "llava.projector", "--clip-model-is-vision", "--output-dir", folder],
+        lambda source: source.replace("model = CLIPVisionModel.from_pretrained(dir_model)", deeper))
+    Path(folder / "mmproj-model-f16.gguf").replace(out)

@@ -15,11 +15,12 @@ import torch  # noqa: E402
 import convert  # noqa: E402
 import record  # noqa: E402
 import lfm2vl  # noqa: E402
+import llava  # noqa: E402
 import minicpmv  # noqa: E402
 import minicpmv4_6  # noqa: E402
 import smolvlm  # noqa: E402
 
-FAMILIES = {family.name: family for module in (smolvlm, minicpmv4_6, lfm2vl, minicpmv) for family in module.FAMILIES}
+FAMILIES = {family.name: family for module in (smolvlm, minicpmv4_6, lfm2vl, minicpmv, llava) for family in module.FAMILIES}
 HERE = Path(__file__).parent
 
 
