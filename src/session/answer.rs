@@ -5,6 +5,7 @@ use web_time::Instant;
 use super::{
     look::{Picture, milliseconds},
     open::Model,
+    resume::Memory,
 };
 use crate::{
     error::{Error, Result},
@@ -26,6 +27,8 @@ pub struct Answering {
     items: Vec<Item>,
     /// Positions of `items` that are in the cache.
     at: usize,
+    /// Positions of the prompt at which states are kept.
+    keep: Vec<usize>,
     prompt: usize,
     logits: Vec<f32>,
     said: Vec<u32>,
@@ -38,14 +41,16 @@ pub struct Answering {
 }
 
 impl Answering {
-    /// Begins an answer to `prompt`, of which the first `cached` positions are in the cache.
+    /// Begins an answer to `prompt`, of which the first `at` positions, not all, are in the cache; the model's states are
+    /// kept when they reach one of the positions `keep`.
     ///
     /// # Errors
     /// A usage error when the prompt does not fit the context or an option is out of range.
     pub fn new(
         id: u32,
         prompt: Vec<Item>,
-        cached: usize,
+        at: usize,
+        keep: Vec<usize>,
         options: AskOptions,
         usage: Usage,
         context: usize,
@@ -56,12 +61,11 @@ impl Answering {
                 prompt.len() + 1
             )));
         }
-        // The last position is always computed again: its logits are not kept.
-        let at = cached.min(prompt.len() - 1);
         let usage = Usage { prompt_tokens: prompt.len() as u32, cached_tokens: at as u32, ..usage };
         Ok(Self {
             id,
             at,
+            keep,
             prompt: prompt.len(),
             items: prompt,
             logits: Vec::new(),
@@ -88,11 +92,15 @@ impl Answering {
         &mut self,
         model: &mut Model,
         pictures: &[Picture],
+        memory: &mut Memory,
         events: &mut Vec<Event>,
     ) -> Result<Option<Answer>> {
         let start = Instant::now();
         if self.at < self.prompt {
             self.read_chunk(model, pictures).await?;
+            if self.keep.contains(&self.at) {
+                memory.keep(self.at, model)?;
+            }
             self.usage.prefill_ms += milliseconds(start);
             let cached = self.usage.cached_tokens as usize;
             let (done, total) = ((self.at - cached) as u32, (self.prompt - cached) as u32);
@@ -116,7 +124,9 @@ impl Answering {
     }
 
     async fn read_chunk(&mut self, model: &mut Model, pictures: &[Picture]) -> Result<()> {
-        let chunk = &self.items[self.at..self.prompt.min(self.at + CHUNK)];
+        let stops = self.keep.iter().copied().filter(|&stop| stop > self.at);
+        let end = stops.chain([self.prompt, self.at + CHUNK]).min().unwrap_or(self.prompt);
+        let chunk = &self.items[self.at..end];
         let width = model.config.text.layer.width;
         let (mut ids, mut rows) = (Vec::new(), Vec::new());
         for item in chunk {

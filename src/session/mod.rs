@@ -8,6 +8,7 @@ mod header;
 mod look;
 mod open;
 mod opening;
+mod resume;
 
 use std::collections::VecDeque;
 
@@ -17,6 +18,7 @@ pub use opening::Opening;
 
 use answer::Answering;
 use look::{Looking, Picture};
+use resume::Memory;
 
 use crate::{
     error::{Error, Result},
@@ -35,8 +37,7 @@ pub struct Session {
     model: Model,
     pictures: Vec<Picture>,
     turns: Vec<Turn>,
-    /// What the model's cache holds, position by position.
-    cached: Vec<Item>,
+    memory: Memory,
     queue: VecDeque<Job>,
     current: Current,
 }
@@ -82,7 +83,7 @@ impl Session {
             model,
             pictures: Vec::new(),
             turns: Vec::new(),
-            cached: Vec::new(),
+            memory: Memory::default(),
             queue: VecDeque::new(),
             current: Current::Idle,
         }
@@ -178,7 +179,7 @@ impl Session {
             if matches!(self.current, Current::Answering(_)) {
                 self.turns.pop();
                 // A step that failed may have left the cache half written.
-                self.cached.clear();
+                self.memory.clear();
             }
             self.current = Current::Idle;
             events.push(Event::Failed { id, picture, kind: error.kind(), message: error.to_string() });
@@ -199,7 +200,7 @@ impl Session {
                     self.turns.clear();
                     if pictures {
                         self.pictures.clear();
-                        self.cached.clear();
+                        self.memory.clear();
                     }
                     Ok(())
                 }
@@ -212,7 +213,7 @@ impl Session {
                 Ok(())
             }
             Current::Answering(answering) => {
-                if let Some(answer) = answering.step(&mut self.model, &self.pictures, events).await? {
+                if let Some(answer) = answering.step(&mut self.model, &self.pictures, &mut self.memory, events).await? {
                     self.end_turn(answer.text);
                 }
                 Ok(())
@@ -228,11 +229,7 @@ impl Session {
             return Err(Error::usage("There is no picture to ask about; choose one first."));
         }
         self.turns.push(Turn { pictures: self.pictures.len(), question, answer: None });
-        let answering = self.prompt().and_then(|(prompt, picture_tokens)| {
-            let cached = prompt.iter().zip(&self.cached).take_while(|(a, b)| a == b).count();
-            let usage = Usage { picture_tokens, ..Usage::default() };
-            Answering::new(id, prompt, cached, options, usage, self.model.config.text.context)
-        });
+        let answering = self.begin_answer(id, options);
         match answering {
             Ok(answering) => self.current = Current::Answering(Box::new(answering)),
             Err(error) => {
@@ -243,9 +240,29 @@ impl Session {
         Ok(())
     }
 
+    fn begin_answer(&mut self, id: u32, options: AskOptions) -> Result<Answering> {
+        let (prompt, picture_tokens) = self.prompt(true)?;
+        let text = &self.model.config.text;
+        let resume = self.memory.resume(&prompt, text.is_recurrent());
+        let usage = Usage { picture_tokens, ..Usage::default() };
+        let keep = if text.is_recurrent() { self.worth_keeping(&prompt)? } else { Vec::new() };
+        let answering = Answering::new(id, prompt, resume.at, keep, options, usage, text.context)?;
+        self.memory.go_back(&resume, &mut self.model).inspect_err(|_| self.memory.clear())?;
+        Ok(answering)
+    }
+
+    /// Positions of a prompt that later ones will share: up to its last picture, and up to where the model answers, for
+    /// an answer in the history need not begin as one that is asked for.
+    fn worth_keeping(&self, prompt: &[Item]) -> Result<Vec<usize>> {
+        let pictures = prompt.iter().rposition(|item| matches!(item, Item::PictureRow { .. })).map(|at| at + 1);
+        let (closed, _) = self.prompt(false)?;
+        let asked = prompt.iter().zip(&closed).take_while(|(a, b)| a == b).count();
+        Ok(pictures.into_iter().chain([asked.min(prompt.len() - 1)]).collect())
+    }
+
     fn end_turn(&mut self, answer: String) {
         if let Current::Answering(answering) = &self.current {
-            self.cached = answering.cached().to_vec();
+            self.memory.hold(answering.cached());
         }
         if let Some(turn) = self.turns.last_mut() {
             turn.answer = Some(answer);
@@ -253,9 +270,9 @@ impl Session {
         self.current = Current::Idle;
     }
 
-    /// The whole conversation as the model reads it, and how many of its tokens are pictures; each picture stands before
-    /// the first question that came after it.
-    fn prompt(&self) -> Result<(Vec<Item>, u32)> {
+    /// The whole conversation as the model reads it, up to where it answers when `open` is set, and how many of its tokens
+    /// are pictures; each picture stands before the first question that came after it.
+    fn prompt(&self, open: bool) -> Result<(Vec<Item>, u32)> {
         let (model, mut messages, mut shown) = (&self.model, Vec::new(), 0);
         for turn in &self.turns {
             let content = prompt::message(&model.tokenizer, turn.pictures - shown, &turn.question);
@@ -265,7 +282,7 @@ impl Session {
                 messages.push(Message { role: "assistant", content: prompt::message(&model.tokenizer, 0, answer) });
             }
         }
-        let rendered = model.template.render(&messages, true)?;
+        let rendered = model.template.render(&messages, open)?;
         let shapes: Vec<_> = self.pictures.iter().map(|p| look::shape(&p.layout, model)).collect();
         let items = prompt::items(&model.tokenizer, &model.schema, &rendered, &shapes)?;
         let tokens: usize = shapes.iter().map(|&shape| model.schema.picture(0, shape).len()).sum();

@@ -192,6 +192,22 @@ impl Model {
         self.executor.read(0).await
     }
 
+    /// Keeps what the network remembers in states, under a number; see [`Executor::keep`].
+    ///
+    /// # Errors
+    /// A model error when there is not enough memory.
+    pub fn keep(&mut self, slot: usize) -> Result<()> {
+        self.executor.keep(slot)
+    }
+
+    /// Takes back what was kept under a number.
+    ///
+    /// # Errors
+    /// An internal error when nothing was.
+    pub fn restore(&mut self, slot: usize) -> Result<()> {
+        self.executor.restore(slot)
+    }
+
     /// One step of decoding: puts `id` at `position` and gives the logits after it, `[vocabulary]`.
     ///
     /// # Errors
