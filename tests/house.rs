@@ -39,7 +39,7 @@ const LIBRARIES: [(&str, &[&str]); 15] = [
     ("minijinja", &["text/template.rs"]),
     ("pollster", &["main.rs", "cli"]),
     ("tiny_skia", &["probe"]),
-    ("tokenizers", &["text/tokenizer.rs"]),
+    ("tokenizers", &["text/tokenizer"]),
     ("ts_rs", &["protocol", "protocol.rs", "error.rs", "source"]),
     ("ttf_parser", &["probe"]),
     ("ureq", &["cli"]),

@@ -33,7 +33,7 @@ fn equals_hugging_face() {
     let cases: BTreeMap<String, Vec<(String, Vec<u32>)>> =
         serde_json::from_str(include_str!("fixtures/text/cases.json")).unwrap();
     let mut failures = Vec::new();
-    assert_eq!(cases.len(), 4);
+    assert_eq!(cases.len(), 7);
     for (pre, texts) in cases {
         let tokenizer = tokenizer(&pre);
         for (text, ids) in texts {
@@ -41,14 +41,42 @@ fn equals_hugging_face() {
             if encoded != ids {
                 failures.push(format!("{pre} {text:?}: {encoded:?}, not {ids:?}"));
             }
-            // Without special tokens every text comes back as it went in; qwen2 composes accents first.
+            // Without special tokens every text comes back as it went in; Qwen composes accents first.
             let plain = tokenizer.encode(&text, false).unwrap();
-            if decode(&tokenizer, &plain) != text && !(pre == "qwen2" && text.contains('\u{301}')) {
+            if decode(&tokenizer, &plain) != text && !(pre.starts_with("qwen") && text.contains('\u{301}')) {
                 failures.push(format!("{pre} {text:?}: came back as {:?}", decode(&tokenizer, &plain)));
             }
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// The SentencePiece vocabulary that `fixtures/text/make.py` trained, and texts with their ids.
+fn pieces() -> (Tokenizer, Vec<(String, Vec<u32>)>) {
+    let mut json: serde_json::Value = serde_json::from_str(include_str!("fixtures/text/pieces.json")).unwrap();
+    let mut take = |key: &str| json[key].take();
+    let vocabulary = Vocabulary {
+        tokens: serde_json::from_value(take("tokens")).unwrap(),
+        scores: Some(serde_json::from_value(take("scores")).unwrap()),
+        types: serde_json::from_value(take("types")).unwrap(),
+        space_before: true,
+        ..Vocabulary::default()
+    };
+    (Tokenizer::new(vocabulary).unwrap(), serde_json::from_value(take("cases")).unwrap())
+}
+
+#[test]
+fn equals_sentencepiece() {
+    let (tokenizer, cases) = pieces();
+    assert!(cases.len() > 30);
+    for (text, ids) in cases {
+        assert_eq!(tokenizer.encode(&text, true).unwrap(), ids, "{text:?}");
+        let plain = tokenizer.encode(&text, false).unwrap();
+        let (first, rest) = plain.split_first().map_or((None, &[][..]), |(first, rest)| (Some(*first), rest));
+        let mut bytes = first.map_or_else(Vec::new, |id| tokenizer.first_bytes(id));
+        bytes.extend(rest.iter().flat_map(|&id| tokenizer.bytes(id)));
+        assert_eq!(String::from_utf8(bytes).unwrap(), text, "comes back as it went in");
+    }
 }
 
 #[test]
@@ -64,6 +92,11 @@ fn special_tokens_are_tokens_only_when_asked_for() {
         assert_eq!(tokenizer.encode(&quoted, true).unwrap(), plain, "{text:?}");
     }
     assert_eq!(tokenizer.bytes(user), b"", "control tokens are not shown");
+    let end = tokenizer.id("<|end|>").unwrap();
+    assert!(
+        tokenizer.is_end(end) && !tokenizer.is_end(user),
+        "a name that ends answers everywhere, and one that does not"
+    );
     assert_eq!(tokenizer.bytes(tokenizer.id("<image>").unwrap()), b"<image>", "user-defined ones are");
     assert_eq!(tokenizer.bytes(u32::MAX), b"");
 }
@@ -78,6 +111,7 @@ fn damaged_vocabularies_say_so() {
         Vocabulary { merges: vec!["nospace".into()], ..good() },
         Vocabulary { merges: vec!["unknown pieces".into()], ..good() },
         Vocabulary { eos: Some(100_000), ..good() },
+        Vocabulary { scores: Some(vec![0.0; 3]), ..good() },
     ];
     for vocabulary in damaged {
         assert_eq!(Tokenizer::new(vocabulary).unwrap_err().kind(), ErrorKind::Model);
@@ -87,12 +121,13 @@ fn damaged_vocabularies_say_so() {
 
 #[test]
 fn long_runs_end() {
-    for pre in ["gpt-2", "smollm", "qwen2", "llama-bpe"] {
-        let tokenizer = tokenizer(pre);
+    let kinds = ["gpt-2", "smollm", "qwen2", "qwen35", "llama-bpe"];
+    for (pre, tokenizer) in kinds.map(|pre| (pre, tokenizer(pre))).into_iter().chain([("pieces", pieces().0)]) {
         for unit in [" ", "\n", "a", "9", "!", "é"] {
             let text = unit.repeat(20_000);
             if let Ok(ids) = tokenizer.encode(&text, true) {
-                assert_eq!(decode(&tokenizer, &ids), text, "{pre} {unit:?}");
+                let before = if pre == "pieces" { " " } else { "" };
+                assert_eq!(decode(&tokenizer, &ids), format!("{before}{text}"), "{pre} {unit:?}");
             }
         }
     }

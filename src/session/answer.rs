@@ -170,9 +170,11 @@ impl Answering {
         if model.tokenizer.is_end(id) {
             return Ok(Some(Finish::Stop));
         }
+        let tokenizer = &model.tokenizer;
+        let bytes = if self.said.is_empty() { tokenizer.first_bytes(id) } else { tokenizer.bytes(id) };
         self.said.push(id);
         self.items.push(Item::Token(id));
-        let text = self.stream.push(&model.tokenizer.bytes(id));
+        let text = self.stream.push(&bytes);
         self.emit(text, events);
         Ok(None)
     }

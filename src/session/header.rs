@@ -28,25 +28,34 @@ pub fn check_pair(text: &Header, vision: &Header) -> Result<()> {
 
 /// The tokenizer of a vocabulary, which is taken out of the header.
 pub fn tokenizer(h: &mut Header) -> Result<Tokenizer> {
-    let kind = h.text("tokenizer.ggml.model")?;
-    if kind != "gpt2" {
-        return Err(Error::model(format!(
-            "The tokenizer is of the kind `{kind}`; this version of Loupe reads byte-level BPE (`gpt2`)."
-        )));
-    }
+    let is_pieces = match h.text("tokenizer.ggml.model")? {
+        "gpt2" => false,
+        "llama" => true,
+        kind => {
+            return Err(Error::model(format!(
+                "The tokenizer is of the kind `{kind}`; this version of Loupe reads byte-level BPE (`gpt2`) and SentencePiece (`llama`)."
+            )));
+        }
+    };
     let tokens = h.take_texts("tokenizer.ggml.tokens")?;
-    let merges = h.take_texts("tokenizer.ggml.merges")?;
+    let merges = if is_pieces { Vec::new() } else { h.take_texts("tokenizer.ggml.merges")? };
+    let scores = || h.list("tokenizer.ggml.scores", |v| v.number().map(|v| v as f32));
+    let flag = |name: &str| h.get(&format!("tokenizer.ggml.{name}")).and_then(Value::bool);
+    let pre = h.get("tokenizer.ggml.pre").and_then(Value::text).unwrap_or("default").to_owned();
     let id = |name: &str| h.get(&format!("tokenizer.ggml.{name}_token_id")).and_then(Value::unsigned);
     let id = |name: &str| id(name).and_then(|id| u32::try_from(id).ok());
     Tokenizer::new(Vocabulary {
         tokens,
         merges,
         types: h.list("tokenizer.ggml.token_type", |v| v.signed().and_then(|v| i32::try_from(v).ok()))?,
-        pre: h.get("tokenizer.ggml.pre").and_then(Value::text).unwrap_or("default").to_owned(),
+        scores: is_pieces.then(scores).transpose()?,
+        space_before: flag("add_space_prefix").unwrap_or(true),
         bos: id("bos"),
         eos: id("eos"),
         eot: id("eot"),
-        add_bos: h.get("tokenizer.ggml.add_bos_token").and_then(Value::bool).unwrap_or(false),
+        // Where the file does not say, as llama.cpp does: pieces, and Llama 3's words, have it.
+        add_bos: flag("add_bos_token").unwrap_or(is_pieces || Tokenizer::takes_whole_words(&pre)),
+        pre,
     })
 }
 

@@ -1,26 +1,29 @@
-//! Byte-level BPE from the arrays of a GGUF file: text → token ids → bytes.
+//! Text → token ids → bytes, from the arrays of a GGUF file: byte-level BPE, and SentencePiece's pieces.
+
+mod pieces;
+mod words;
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use tokenizers::models::bpe::{BPE, Vocab};
-use tokenizers::normalizers::NFC;
-use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::pre_tokenizers::sequence::Sequence;
-use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
-use tokenizers::{PreTokenizerWrapper, SplitDelimiterBehavior};
 
+use self::words::Words;
 use crate::error::{Error, Result};
 
 /// A vocabulary as GGUF files hold it (`tokenizer.ggml.*`).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Vocabulary {
-    /// `tokens`: the spelling of each id, bytes written as GPT-2 writes them.
+    /// `tokens`: the spelling of each id, bytes written as GPT-2 writes them, or pieces with `▁` for a space.
     pub tokens: Vec<String>,
     /// `merges`: two spellings with a space between, the first merge first.
     pub merges: Vec<String>,
     /// `token_type` of each id; empty means all ordinary.
     pub types: Vec<i32>,
+    /// `scores` of SentencePiece's pieces, which have no merges: of two that could be made, the better is.
+    pub scores: Option<Vec<f32>>,
+    /// `add_space_prefix`: whether pieces have a space before each text.
+    pub space_before: bool,
     /// `pre`: how text is cut into words before merging.
     pub pre: String,
     /// `bos_token_id`: begins a conversation.
@@ -36,17 +39,23 @@ pub struct Vocabulary {
 /// Control tokens steer the model and are never shown; user-defined ones are shown as they are spelled.
 const CONTROL: i32 = 3;
 const USER_DEFINED: i32 = 4;
+/// What stands for what no token spells, in vocabularies of pieces.
+const UNKNOWN: i32 = 2;
 
 /// A noncharacter that [`Tokenizer::quote`] puts into names of special tokens; [`Tokenizer::encode`] takes it out again.
 const QUOTE: char = '\u{fdd0}';
 
-/// Words of GPT-2: a space belongs to the word after it.
-const GPT_2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
-/// Words of Qwen2: digits stand alone.
-const QWEN_2: &str =
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-/// Words of Llama 3: up to three digits.
-const LLAMA_3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+/// Tokens that end answers, whichever of them the file names.
+const ENDS: [&str; 8] = [
+    "<|im_end|>",
+    "<|endoftext|>",
+    "<|end_of_text|>",
+    "<|eot_id|>",
+    "<|end|>",
+    "<end_of_utterance>",
+    "<end_of_turn>",
+    "</s>",
+];
 
 /// Text to ids and back.
 #[derive(Debug)]
@@ -72,9 +81,10 @@ impl Tokenizer {
         let beyond = ids.into_iter().flatten().any(|id| id as usize >= tokens.len());
         let pair = |merge: String| merge.split_once(' ').map(|(a, b)| (a.to_owned(), b.to_owned()));
         let merges: Option<Vec<_>> = merges.into_iter().map(pair).collect();
-        let (Some(merges), false, false) =
-            (merges, beyond, tokens.is_empty() || !(types.is_empty() || types.len() == tokens.len()))
-        else {
+        let fits = |len: usize| len == tokens.len();
+        let lengths = (types.is_empty() || fits(types.len()))
+            && vocabulary.scores.as_ref().is_none_or(|scores| fits(scores.len()));
+        let (Some(merges), false, true, false) = (merges, beyond, lengths, tokens.is_empty()) else {
             return Err(Error::model("The model's vocabulary is damaged; get the file again."));
         };
         let special = |token: &str, id: u32| {
@@ -83,21 +93,31 @@ impl Tokenizer {
         };
         let named = tokens.iter().cloned().zip(0u32..);
         let specials = named.clone().filter(|(token, id)| special(token, *id)).collect();
-        let bpe = BPE::builder()
-            .vocab_and_merges(named.collect::<Vocab>(), merges)
-            // Llama 3 takes a word that is a token as it is, whatever the merges would make of it.
-            .ignore_merges(pre == "llama-bpe")
-            .build()
-            .map_err(|cause| {
-                Error::model("The model's merges name unknown tokens; get the file again.").because(cause)
-            })?;
-        let mut bpe = tokenizers::Tokenizer::new(bpe);
-        bpe.with_pre_tokenizer(Some(words(pre)?));
-        if pre == "qwen2" {
-            bpe.with_normalizer(Some(NFC))
-                .map_err(|cause| Error::internal("Unicode could not be normalised; report this.").because(cause))?;
+        let words = if vocabulary.scores.is_some() { None } else { Some(Words::named(pre)?) };
+        let merges = match &vocabulary.scores {
+            Some(scores) => pieces::merges(tokens, scores),
+            None => merges,
+        };
+        let mut bpe = BPE::builder().vocab_and_merges(named.collect::<Vocab>(), merges);
+        bpe = bpe.ignore_merges(words.is_some_and(|words| words.whole));
+        if words.is_none() {
+            // What no piece spells is spelled by bytes.
+            bpe = bpe.byte_fallback(true).fuse_unk(true);
+            if let Some(unknown) = types.iter().position(|&kind| kind == UNKNOWN) {
+                bpe = bpe.unk_token(tokens[unknown].clone());
+            }
         }
+        let bpe = bpe.build().map_err(|cause| {
+            Error::model("The model's merges name unknown tokens; get the file again.").because(cause)
+        })?;
+        let mut bpe = tokenizers::Tokenizer::new(bpe);
+        words.map_or(Ok(()), |words| words.give(&mut bpe))?;
         Ok(Self { bpe, specials, vocabulary, bytes: byte_spellings() })
+    }
+
+    /// Whether `tokenizer.ggml.pre` names words as Llama 3 cuts and takes them.
+    pub fn takes_whole_words(pre: &str) -> bool {
+        Words::named(pre).is_ok_and(|words| words.whole)
     }
 
     /// The vocabulary it was built from, without its merges.
@@ -151,6 +171,11 @@ impl Tokenizer {
         match self.vocabulary.types.get(index) {
             Some(&CONTROL) => Vec::new(),
             Some(&USER_DEFINED) => token.clone().into_bytes(),
+            Some(&UNKNOWN) => Vec::new(),
+            _ if self.vocabulary.scores.is_some() => {
+                let spelled = || token.replace(pieces::SPACE, " ").into_bytes();
+                pieces::byte(token).map_or_else(spelled, |byte| vec![byte])
+            }
             // A spelling that is no byte spelling stands for itself.
             _ => token
                 .chars()
@@ -160,6 +185,15 @@ impl Tokenizer {
         }
     }
 
+    /// The bytes of an answer's first token: without the space that belongs before each text.
+    pub fn first_bytes(&self, id: u32) -> Vec<u8> {
+        let mut bytes = self.bytes(id);
+        if self.vocabulary.scores.is_some() && self.vocabulary.space_before && bytes.first() == Some(&b' ') {
+            bytes.remove(0);
+        }
+        bytes
+    }
+
     /// The id of a token by its spelling in the vocabulary.
     pub fn id(&self, token: &str) -> Option<u32> {
         self.bpe.token_to_id(token)
@@ -167,7 +201,9 @@ impl Tokenizer {
 
     /// Whether a token ends an answer.
     pub fn is_end(&self, id: u32) -> bool {
-        self.vocabulary.eos == Some(id) || self.vocabulary.eot == Some(id)
+        let Vocabulary { tokens, types, eos, eot, .. } = &self.vocabulary;
+        let is_control = types.get(id as usize) == Some(&CONTROL);
+        *eos == Some(id) || *eot == Some(id) || is_control && ENDS.contains(&tokens[id as usize].as_str())
     }
 
     /// Where the first special token's name begins, the name, and its id; of two that begin there, the longer.
@@ -177,7 +213,10 @@ impl Tokenizer {
     }
 
     fn encode_plain(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
-        let text = text.replace(QUOTE, "");
+        let mut text = text.replace(QUOTE, "");
+        if self.vocabulary.scores.is_some() {
+            text = pieces::spell(&text, self.vocabulary.space_before);
+        }
         let encoded = self
             .bpe
             .encode_fast(text, false)
@@ -185,29 +224,6 @@ impl Tokenizer {
         ids.extend_from_slice(encoded.get_ids());
         Ok(())
     }
-}
-
-/// How each `tokenizer.ggml.pre` cuts text into words, which merges never cross.
-fn words(pre: &str) -> Result<PreTokenizerWrapper> {
-    let patterns: &[&str] = match pre {
-        "gpt-2" | "default" => &[GPT_2],
-        "smollm" => &[r"\p{N}", GPT_2],
-        "qwen2" => &[QWEN_2],
-        "llama-bpe" => &[LLAMA_3],
-        _ => {
-            let known = "gpt-2, smollm, qwen2 and llama-bpe";
-            return Err(Error::model(format!("The model cuts words as “{pre}” does; this build knows {known}.")));
-        }
-    };
-    let split = |pattern: &&str| {
-        let split = Split::new(SplitPattern::Regex((*pattern).to_string()), SplitDelimiterBehavior::Isolated, false);
-        split.map(PreTokenizerWrapper::Split)
-    };
-    let mut steps = patterns.iter().map(split).collect::<std::result::Result<Vec<_>, _>>().map_err(|cause| {
-        Error::internal(format!("The words of “{pre}” are no pattern; report this.")).because(cause)
-    })?;
-    steps.push(PreTokenizerWrapper::ByteLevel(ByteLevel::new(false, false, false)));
-    Ok(PreTokenizerWrapper::Sequence(Sequence::new(steps)))
 }
 
 /// GPT-2's spelling of bytes: the printable ones of Latin-1 stand for themselves, the others, in order, for U+0100 on.
