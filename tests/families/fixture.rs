@@ -13,7 +13,8 @@ use loupe::{
 use serde::Deserialize;
 
 /// Every family there is a fixture of.
-pub const FAMILIES: [&str; 4] = ["smolvlm", "minicpmv4_6", "minicpmv4_6-4x", "lfm2vl"];
+pub const FAMILIES: [&str; 7] =
+    ["smolvlm", "minicpmv4_6", "minicpmv4_6-4x", "lfm2vl", "minicpmv-qwen2", "minicpmv-qwen3", "minicpmv-minicpm"];
 
 /// A tiny model and what its original makes of some cases.
 pub struct Family {
