@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::collections::HashMap;
+use std::{collections::HashMap, f32::consts::PI};
 
 use candle_core::{DType, Device, Module, Tensor as Matrix};
 use candle_nn::{Activation, VarBuilder};
@@ -164,11 +164,31 @@ impl Decoder {
     }
 }
 
+/// What Llama 3 divides the angles of a head of 16 channels by, as the converter writes it: nothing for short waves, all for
+/// long ones, and something between for those between.
+fn llama_3_factors(c: &llama::Llama3RopeConfig) -> Matrix {
+    let turns = |i: i32| c.original_max_position_embeddings as f32 * 10_000f32.powf(-i as f32 / 8.0) / (2.0 * PI);
+    let factor = |i: i32| {
+        let between = (turns(i) - c.low_freq_factor) / (c.high_freq_factor - c.low_freq_factor);
+        1.0 / ((1.0 - between.clamp(0.0, 1.0)) / c.factor + between.clamp(0.0, 1.0))
+    };
+    Matrix::from_vec((0..8).map(factor).collect(), (1, 8), &Device::Cpu).unwrap()
+}
+
 #[test]
 fn the_decoder_equals_candles_llama() {
-    for kv_heads in [4, 2, 1] {
-        let config = text_config(kv_heads);
-        let weights = weights(&[&model::prefill(&config).unwrap()]);
+    let stretched = || llama::Llama3RopeConfig {
+        factor: 8.0,
+        low_freq_factor: 1.0,
+        high_freq_factor: 4.0,
+        original_max_position_embeddings: 64,
+        rope_type: llama::Llama3RopeType::Llama3,
+    };
+    for (kv_heads, rope_scaling) in [(4, None), (2, None), (1, None), (2, Some(stretched()))] {
+        let mut config = text_config(kv_heads);
+        config.layer.rope.as_mut().unwrap().factors = rope_scaling.is_some().then_some("rope_freqs.weight");
+        let mut weights = weights(&[&model::prefill(&config).unwrap()]);
+        weights.extend(rope_scaling.as_ref().map(|c| ("rope_freqs.weight".to_owned(), llama_3_factors(c))));
         let names = [
             ("token_embd", "model.embed_tokens"),
             ("output_norm", "model.norm"),
@@ -194,7 +214,7 @@ fn the_decoder_equals_candles_llama() {
             rope_theta: 10_000.0,
             bos_token_id: None,
             eos_token_id: None,
-            rope_scaling: None,
+            rope_scaling,
             max_position_embeddings: 256,
             tie_word_embeddings: true,
         };

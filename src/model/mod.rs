@@ -13,4 +13,4 @@ pub use config::{Bias, ConnectorConfig, DeltaSizes, LayerConfig, Mixer, Rope, Te
 pub use decoder::{IDS, LAST, LOGITS, ORDER, PICTURES, decode, prefill};
 pub use positions::{interpolate, resampler_positions};
 pub use vision::{KEY_POSITIONS, PATCHES, POSITIONS, QUERY_POSITIONS, ViewInputs, view, view_inputs};
-pub use weights::check;
+pub use weights::{check, check_leftover};

@@ -1,5 +1,7 @@
 //! Checks what the graphs ask for against what the files hold, before the weights are used.
 
+use std::collections::HashSet;
+
 use crate::{
     error::{Error, Result},
     gguf::TensorInfo,
@@ -28,4 +30,21 @@ pub fn check<'a>(graph: &Graph, tensors: impl Fn(&str) -> Option<&'a TensorInfo>
         }
     }
     Ok(())
+}
+
+/// Checks that the graph uses every weight that the file has of its first `layers` layers: one that is left over is a part
+/// of the computation that this decoder would leave out, and its answers would be wrong.
+///
+/// # Errors
+/// A model error naming the first weight that is left over.
+pub fn check_leftover<'a>(graph: &Graph, layers: usize, tensors: impl Iterator<Item = &'a TensorInfo>) -> Result<()> {
+    let used: HashSet<&str> = graph.weights.iter().map(|w| w.name.as_str()).collect();
+    let layer = |name: &str| name.strip_prefix("blk.")?.split('.').next()?.parse::<usize>().ok();
+    let mut left = tensors.filter(|t| layer(&t.name).is_some_and(|at| at < layers) && !used.contains(t.name.as_str()));
+    left.next().map_or(Ok(()), |tensor| {
+        Err(Error::model(format!(
+            "The language model has the tensor `{}`, which this version of Loupe would not use; it is of a kind Loupe does not support.",
+            tensor.name
+        )))
+    })
 }

@@ -72,6 +72,7 @@ impl Network {
         for graph in [&prefill, &decode, &model::view(&config, 1)?] {
             model::check(graph, |name| tensors.get(name).copied())?;
         }
+        model::check_leftover(&prefill, config.text.mixers.len(), text.tensors.iter())?;
         Ok(Self { config, prefill, decode })
     }
 }

@@ -13,8 +13,16 @@ use loupe::{
 use serde::Deserialize;
 
 /// Every family there is a fixture of.
-pub const FAMILIES: [&str; 7] =
-    ["smolvlm", "minicpmv4_6", "minicpmv4_6-4x", "lfm2vl", "minicpmv-qwen2", "minicpmv-qwen3", "minicpmv-minicpm"];
+pub const FAMILIES: [&str; 8] = [
+    "smolvlm",
+    "minicpmv4_6",
+    "minicpmv4_6-4x",
+    "lfm2vl",
+    "minicpmv-qwen2",
+    "minicpmv-qwen3",
+    "minicpmv-minicpm",
+    "llava",
+];
 
 /// A tiny model and what its original makes of some cases.
 pub struct Family {
@@ -48,7 +56,12 @@ impl Family {
 
     /// Its language model or its vision encoder: `text` or `mmproj`.
     pub fn file(&self, part: &str) -> File {
-        File::read(fs::File::open(folder(self.name).join(format!("{part}.gguf"))).unwrap()).unwrap()
+        File::read(&self.bytes(part)[..]).unwrap()
+    }
+
+    /// The same, unread.
+    pub fn bytes(&self, part: &str) -> Vec<u8> {
+        fs::read(folder(self.name).join(format!("{part}.gguf"))).unwrap()
     }
 
     /// The case of this name.

@@ -1,7 +1,9 @@
 //! The decoders: each layer and the logits equal the original's, and a prompt reads the same in any portions.
 
 use loupe::{
+    ErrorKind,
     exec::{AnyExecutor, Executor, Input},
+    gguf::{Header, TensorInfo},
     graph::{Live, Plan, Trace},
     model::{self, TextConfig},
 };
@@ -63,6 +65,20 @@ impl Decoder {
 
 fn largest(logits: &[f32]) -> u32 {
     (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b])).unwrap() as u32
+}
+
+/// What is wrong with a header, if anything.
+fn refusal(header: &Header) -> Option<String> {
+    let config = TextConfig::read(header);
+    let checked = config.and_then(|config| {
+        let graph = model::prefill(&config)?;
+        model::check(&graph, |name| header.tensors.iter().find(|t| t.name == name))?;
+        model::check_leftover(&graph, config.mixers.len(), header.tensors.iter())
+    });
+    checked.err().map(|error| {
+        assert_eq!(error.kind(), ErrorKind::Model, "{error}");
+        error.to_string()
+    })
 }
 
 /// Every family's decoder on every executor.
@@ -136,4 +152,45 @@ fn a_kept_state_goes_on_where_it_was() {
             }
         }
     }
+}
+
+#[test]
+fn headers_that_do_not_fit_are_refused_by_name() {
+    for name in FAMILIES {
+        let header = Family::load(name).file("text").header;
+        assert_eq!(refusal(&header), None, "{name}");
+        for at in 0..header.tensors.len() {
+            let tensor = header.tensors[at].name.clone();
+            let named = |header: &Header, what: &str| {
+                let why = refusal(header).unwrap_or_else(|| panic!("{name} is accepted with {tensor} {what}"));
+                assert!(why.contains(&tensor), "{name}, {tensor} {what}: {why}");
+            };
+            // The embedding table says how many tokens there are.
+            if tensor != "token_embd.weight" {
+                let mut wider = header.clone();
+                wider.tensors[at].shape[0] += 2;
+                named(&wider, "wider");
+            }
+            let mut without = header.clone();
+            without.tensors.remove(at);
+            // Without an output layer the embedding table serves as one.
+            if tensor != "output.weight" {
+                named(&without, "missing");
+            }
+        }
+        let mut more = header.clone();
+        more.tensors.push(TensorInfo { name: "blk.0.attn_q.scale".into(), ..header.tensors[0].clone() });
+        assert!(refusal(&more).unwrap().contains("blk.0.attn_q.scale"), "{name}");
+    }
+}
+
+#[test]
+fn unknown_kinds_are_refused_by_name() {
+    let mut bytes = Family::load("smolvlm").bytes("text");
+    let key = b"general.architecture";
+    // After the key come the value's type and length.
+    let at = bytes.windows(key.len()).position(|w| w == key).unwrap() + key.len() + 4 + 8;
+    bytes[at..at + 5].copy_from_slice(b"gemma");
+    let why = refusal(&Header::parse(&bytes).unwrap().unwrap()).unwrap();
+    assert!(why.contains("`gemma`") && why.contains("`qwen35`"), "{why}");
 }
