@@ -1,71 +1,52 @@
 //! Element by element: activations, gates, sums.
 
 use super::{
-    math,
+    math::{Constant, Constants},
     simd::{Kernel, Simd},
 };
 use crate::graph::Act;
 
-const LOG2_E: f32 = std::f32::consts::LOG2_E;
-/// 2·√(2/π): the tanh form of GELU is x·σ(this·(x + 0.044715·x³)).
-const TANH: f32 = 1.595_769;
-
 /// act(v), with an error below 2⁻²²·|v|, of at least 1 for the two that are not 0 at 0.
 #[inline(always)]
-pub unsafe fn act<S: Simd>(act: Act, v: S::V) -> S::V {
+pub unsafe fn act<S: Simd>(act: Act, v: S::V, c: Constants) -> S::V {
     unsafe {
         match act {
-            Act::Silu => sigmoid_times::<S>(v, S::mul(v, S::splat(-LOG2_E))),
+            Act::Silu => sigmoid_times::<S>(v, S::mul(v, c.get::<S>(Constant::MinusLog2E)), c),
             Act::GeluTanh => {
-                let factor = S::fma(S::mul(v, v), S::splat(-0.044_715 * TANH * LOG2_E), S::splat(-TANH * LOG2_E));
-                sigmoid_times::<S>(v, S::mul(v, factor))
+                let factor = S::fma(S::mul(v, v), c.get::<S>(Constant::TanhCubed), c.get::<S>(Constant::Tanh));
+                sigmoid_times::<S>(v, S::mul(v, factor), c)
             }
             Act::GeluErf => {
                 let size = S::abs(v);
-                S::sub(S::max(v, S::zero()), S::mul(size, math::normal_tail::<S>(size)))
+                S::sub(S::max(v, S::zero()), S::mul(size, c.normal_tail::<S>(size)))
             }
-            Act::GeluQuick => sigmoid_times::<S>(v, S::mul(v, S::splat(-1.702 * LOG2_E))),
-            Act::Sigmoid => sigmoid_times::<S>(S::splat(1.0), S::mul(v, S::splat(-LOG2_E))),
+            Act::GeluQuick => sigmoid_times::<S>(v, S::mul(v, c.get::<S>(Constant::Quick)), c),
+            Act::Sigmoid => {
+                sigmoid_times::<S>(c.get::<S>(Constant::One), S::mul(v, c.get::<S>(Constant::MinusLog2E)), c)
+            }
             Act::Softplus => {
-                let small = math::exp2::<S>(S::mul(S::abs(v), S::splat(-LOG2_E)));
-                S::add(S::max(v, S::zero()), ln_1p::<S>(small))
+                let small = c.exp2::<S>(S::mul(S::abs(v), c.get::<S>(Constant::MinusLog2E)));
+                S::add(S::max(v, S::zero()), c.ln_1p::<S>(small))
             }
         }
     }
 }
 
-/// ln(1 + t) for t in 0…1, with an error of 1.4·2⁻²³ of it: t times a polynomial, a fit as those of [`math`].
-#[inline(always)]
-unsafe fn ln_1p<S: Simd>(t: S::V) -> S::V {
-    const FIT: [f32; 9] = [
-        5.232_691e-3,
-        -2.950_522_9e-2,
-        7.822_595e-2,
-        -0.136_632_46,
-        0.191_060_08,
-        -0.248_429_82,
-        0.333_190_98,
-        -0.499_994_93,
-        0.999_999_94,
-    ];
-    unsafe { S::mul(t, FIT[1..].iter().fold(S::splat(FIT[0]), |p, &c| S::fma(p, t, S::splat(c)))) }
-}
-
 /// v / (1 + 2ᵗ).
 #[inline(always)]
-unsafe fn sigmoid_times<S: Simd>(v: S::V, t: S::V) -> S::V {
-    unsafe { S::div(v, S::add(S::splat(1.0), math::exp2::<S>(t))) }
+unsafe fn sigmoid_times<S: Simd>(v: S::V, t: S::V, c: Constants) -> S::V {
+    unsafe { S::div(v, S::add(c.get::<S>(Constant::One), c.exp2::<S>(t))) }
 }
 
 /// Four vectors at once, so that their long chains of instructions overlap.
 #[inline(always)]
-unsafe fn act4<S: Simd>(act: Act, [a, b, c, d]: [S::V; 4]) -> [S::V; 4] {
+unsafe fn act4<S: Simd>(act: Act, mut v: [S::V; 4], c: Constants) -> [S::V; 4] {
     macro_rules! each {
-        ($act:expr) => {
-            unsafe {
-                [self::act::<S>($act, a), self::act::<S>($act, b), self::act::<S>($act, c), self::act::<S>($act, d)]
+        ($act:expr) => {{
+            for v in &mut v {
+                *v = unsafe { self::act::<S>($act, *v, c) };
             }
-        };
+        }};
     }
     match act {
         Act::Silu => each!(Act::Silu),
@@ -75,6 +56,7 @@ unsafe fn act4<S: Simd>(act: Act, [a, b, c, d]: [S::V; 4]) -> [S::V; 4] {
         Act::Sigmoid => each!(Act::Sigmoid),
         Act::Softplus => each!(Act::Softplus),
     }
+    v
 }
 
 /// y = act(x).
@@ -118,21 +100,23 @@ trait Elements {
     unsafe fn of<S: Simd>(&self, a: [S::V; 4], b: [S::V; 4]) -> [S::V; 4];
 }
 
-impl Elements for Act {
+struct Acted(Act, Constants);
+
+impl Elements for Acted {
     #[inline(always)]
     unsafe fn of<S: Simd>(&self, a: [S::V; 4], _: [S::V; 4]) -> [S::V; 4] {
-        unsafe { act4::<S>(*self, a) }
+        unsafe { act4::<S>(self.0, a, self.1) }
     }
 }
 
-struct Gated(Option<Act>);
+struct Gated(Option<Act>, Constants);
 
 impl Elements for Gated {
     #[inline(always)]
     unsafe fn of<S: Simd>(&self, a: [S::V; 4], b: [S::V; 4]) -> [S::V; 4] {
         unsafe {
             let a = match self.0 {
-                Some(act) => act4::<S>(act, a),
+                Some(act) => act4::<S>(act, a, self.1),
                 None => a,
             };
             [S::mul(a[0], b[0]), S::mul(a[1], b[1]), S::mul(a[2], b[2]), S::mul(a[3], b[3])]
@@ -153,7 +137,7 @@ impl Elements for Scaled {
 }
 
 /// The sum, and what an activation makes of it.
-struct Sum(Option<Act>);
+struct Sum(Option<Act>, Constants);
 
 impl Elements for Sum {
     #[inline(always)]
@@ -161,7 +145,7 @@ impl Elements for Sum {
         unsafe {
             let sum = [S::add(a[0], b[0]), S::add(a[1], b[1]), S::add(a[2], b[2]), S::add(a[3], b[3])];
             match self.0 {
-                Some(act) => act4::<S>(act, sum),
+                Some(act) => act4::<S>(act, sum, self.1),
                 None => sum,
             }
         }
@@ -206,7 +190,7 @@ impl Kernel for Activate<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
         let x = self.x[..self.y.len()].as_ptr();
-        unsafe { each::<S, _>(self.act, x, x, self.y.as_mut_ptr(), self.y.len()) }
+        unsafe { each::<S, _>(Acted(self.act, Constants::new()), x, x, self.y.as_mut_ptr(), self.y.len()) }
     }
 }
 
@@ -217,7 +201,7 @@ impl Kernel for Gate<'_> {
     unsafe fn run<S: Simd>(self) {
         let len = self.y.len();
         let (a, b) = (self.a[..len].as_ptr(), self.b[..len].as_ptr());
-        unsafe { each::<S, _>(Gated(self.act), a, b, self.y.as_mut_ptr(), len) }
+        unsafe { each::<S, _>(Gated(self.act, Constants::new()), a, b, self.y.as_mut_ptr(), len) }
     }
 }
 
@@ -228,7 +212,7 @@ impl Kernel for Add<'_> {
     unsafe fn run<S: Simd>(self) {
         let len = self.y.len();
         let (a, b) = (self.a[..len].as_ptr(), self.b[..len].as_ptr());
-        unsafe { each::<S, _>(Sum(None), a, b, self.y.as_mut_ptr(), len) }
+        unsafe { each::<S, _>(Sum(None, Constants::new()), a, b, self.y.as_mut_ptr(), len) }
     }
 }
 
@@ -250,8 +234,8 @@ impl Kernel for Finish<'_> {
         let (y, len) = (self.y.as_mut_ptr(), self.y.len());
         unsafe {
             match (self.bias, self.act) {
-                (Some(bias), act) => each::<S, _>(Sum(act), y, bias[..len].as_ptr(), y, len),
-                (None, Some(act)) => each::<S, _>(act, y, y, y, len),
+                (Some(bias), act) => each::<S, _>(Sum(act, Constants::new()), y, bias[..len].as_ptr(), y, len),
+                (None, Some(act)) => each::<S, _>(Acted(act, Constants::new()), y, y, y, len),
                 (None, None) => {}
             }
         }

@@ -4,7 +4,7 @@
 //! they stay in registers' reach, 8 kB for 128 keys, and the state passes through memory once a call, not once a row.
 
 use super::{
-    math,
+    math::Constants,
     simd::{Kernel, Simd},
 };
 
@@ -76,6 +76,7 @@ impl Kernel for Delta<'_> {
         let (head, first) = (self.job / shape.tiles(), self.job % shape.tiles() * WIDE);
         let wide = WIDE.min(value - first);
         let state = &mut self.state[..key * WIDE];
+        let c = Constants::new();
         for row in 0..rows {
             let from = (row * key_heads + head % key_heads) * key;
             let (q, k) = (&q[from..from + key], &k[from..from + key]);
@@ -85,7 +86,7 @@ impl Kernel for Delta<'_> {
             let at = row * heads + head;
             unsafe {
                 let fall = rate[head] * step[at] * std::f32::consts::LOG2_E;
-                let decay = math::exp2::<S>(S::splat(fall));
+                let decay = c.exp2::<S>(S::splat(fall));
                 let known = known::<S>(k, state);
                 let mut delta = [S::zero(); 4];
                 for (i, delta) in delta.iter_mut().enumerate() {

@@ -20,6 +20,9 @@ pub struct Row {
     pub scales: Vec<f32>,
     /// `[k/16]`: minus the sum of each sixteen codes.
     pub minus_sums: Vec<i32>,
+    /// `[k/32]`: minus the sum of each group's numbers (scale times codes), for formats that take a minimum off each
+    /// weight.
+    pub minus_totals: Vec<f32>,
 }
 
 /// Tokens by threes: `[⌈m/3⌉, k/32]` groups.
@@ -40,6 +43,7 @@ impl Row {
         grow(&mut self.codes, k * dot.bytes());
         grow(&mut self.scales, k / GROUP);
         grow(&mut self.minus_sums, k / 16);
+        grow(&mut self.minus_totals, k / GROUP);
     }
 }
 
@@ -75,8 +79,11 @@ impl Kernel for QuantiseRow<'_> {
             unsafe {
                 let (scale, codes) = quantise::<S>(group.as_ptr());
                 to.scales[at] = scale;
+                let mut sum = 0;
                 for (half, code) in codes.into_iter().enumerate() {
-                    to.minus_sums[2 * at + half] = -S::sum_i32(total::<S>(code));
+                    let minus = -S::sum_i32(total::<S>(code));
+                    to.minus_sums[2 * at + half] = minus;
+                    sum += minus;
                     let place = to.codes.as_mut_ptr().add((at * GROUP + 16 * half) * S::DOT.bytes());
                     match S::DOT {
                         Dot::Pairs => {
@@ -86,6 +93,7 @@ impl Kernel for QuantiseRow<'_> {
                         Dot::Signed | Dot::Unsigned => S::store(place, code),
                     }
                 }
+                to.minus_totals[at] = scale * sum as f32;
             }
         }
     }

@@ -11,7 +11,7 @@ mod one;
 
 use super::{
     isa::Isa,
-    math,
+    math::Constants,
     sgemm::{ROWS, TOKENS},
     simd::Simd,
 };
@@ -158,10 +158,10 @@ unsafe fn softmax<S: Simd>(scores: *mut f32, seen: usize, padded: usize) -> f32 
             most[1] = S::max(most[1], S::load(scores.add(at + 4)));
         }
         let most = S::splat(S::largest(S::max(most[0], most[1])));
-        let mut sums = [S::zero(); 2];
+        let (c, mut sums) = (Constants::new(), [S::zero(); 2]);
         for at in (0..padded).step_by(8) {
-            let low = math::exp2::<S>(S::sub(S::load(scores.add(at)), most));
-            let high = math::exp2::<S>(S::sub(S::load(scores.add(at + 4)), most));
+            let low = c.exp2::<S>(S::sub(S::load(scores.add(at)), most));
+            let high = c.exp2::<S>(S::sub(S::load(scores.add(at + 4)), most));
             S::store(scores.add(at), low);
             S::store(scores.add(at + 4), high);
             sums = [S::add(sums[0], low), S::add(sums[1], high)];

@@ -31,6 +31,20 @@ macro_rules! by_rows {
 }
 use by_rows;
 
+/// Vectors that LLVM does not know, and so cannot put back into a loop as constants, where V8 would make them anew each
+/// time round.
+#[inline(always)]
+unsafe fn opaque<S: Simd, const N: usize>(bytes: [[u8; 16]; N]) -> [S::V; N] {
+    unsafe {
+        let p = std::hint::black_box(bytes.as_ptr());
+        let mut vectors = [S::zero(); N];
+        for (i, vector) in vectors.iter_mut().enumerate() {
+            *vector = S::load(p.add(i));
+        }
+        vectors
+    }
+}
+
 /// A format of quantised weights.
 ///
 /// # Safety

@@ -1,6 +1,6 @@
 //! Q8_0, Q5_0, Q4_0: 32 codes and one scale, an f16 at the block's start.
 
-use super::{Blocks, by_rows};
+use super::{Blocks, by_rows, opaque};
 use crate::exec::cpu::{
     quantise::Row,
     simd::{Dot, Simd},
@@ -44,7 +44,7 @@ impl Simple for Q8_0 {
 
     #[inline(always)]
     unsafe fn constants<S: Simd>() -> [S::V; 5] {
-        unsafe { opaque::<S>([[0x80; 16]; 5]) }
+        unsafe { opaque::<S, 5>([[0x80; 16]; 5]) }
     }
 
     #[inline(always)]
@@ -72,7 +72,7 @@ impl Simple for Q5_0 {
 
     #[inline(always)]
     unsafe fn constants<S: Simd>() -> [S::V; 5] {
-        unsafe { opaque::<S>([[15; 16], [16; 16], BIT, BYTE[0], BYTE[1]]) }
+        unsafe { opaque::<S, 5>([[15; 16], [16; 16], BIT, BYTE[0], BYTE[1]]) }
     }
 
     #[inline(always)]
@@ -100,21 +100,12 @@ impl Simple for Q4_0 {
 
     #[inline(always)]
     unsafe fn constants<S: Simd>() -> [S::V; 5] {
-        unsafe { opaque::<S>([[15; 16]; 5]) }
+        unsafe { opaque::<S, 5>([[15; 16]; 5]) }
     }
 
     #[inline(always)]
     fn bias<S: Simd>() -> Option<u32> {
         Some(3)
-    }
-}
-
-/// Vectors that LLVM does not know, and so cannot put back into a loop as constants.
-#[inline(always)]
-unsafe fn opaque<S: Simd>(bytes: [[u8; 16]; 5]) -> [S::V; 5] {
-    unsafe {
-        let p = std::hint::black_box(bytes.as_ptr());
-        [S::load(p), S::load(p.add(1)), S::load(p.add(2)), S::load(p.add(3)), S::load(p.add(4))]
     }
 }
 

@@ -3,7 +3,9 @@
 mod floats;
 mod quantised;
 
-use super::{activate, blocks, gemm, machine::Machine, machine::Shared, sgemm, simd::Simd, weights::Weight};
+use super::{
+    activate, blocks, gemm, machine::Machine, machine::Shared, math::Constants, sgemm, simd::Simd, weights::Weight,
+};
 use crate::graph::{Act, Value};
 
 /// A layer in a call.
@@ -54,6 +56,7 @@ struct Columns<const VECTORS: usize> {
     tokens: usize,
     bias: [[f32; 4]; VECTORS],
     act: Option<Act>,
+    constants: Constants,
 }
 
 impl<const VECTORS: usize> Columns<VECTORS> {
@@ -64,7 +67,7 @@ impl<const VECTORS: usize> Columns<VECTORS> {
         if let Some(bias) = bias {
             biases.as_flattened_mut()[..count].copy_from_slice(&bias[row..row + count]);
         }
-        Self { y, n, row, count, tokens, bias: biases, act }
+        Self { y, n, row, count, tokens, bias: biases, act, constants: Constants::new() }
     }
 
     /// Takes the sums of the tokens from `first` on that there are.
@@ -76,7 +79,7 @@ impl<const VECTORS: usize> Columns<VECTORS> {
                 for (y, bias) in y.iter_mut().zip(&self.bias) {
                     *y = S::add(*y, S::load(bias.as_ptr()));
                     if let Some(act) = self.act {
-                        *y = activate::act::<S>(act, *y);
+                        *y = activate::act::<S>(act, *y, self.constants);
                     }
                 }
                 let to = self.y.at(token * self.n + self.row);
