@@ -181,7 +181,7 @@ pub struct ModelInfo {
     pub context: u32,
     /// The most slices a picture is cut into.
     pub max_slices: u32,
-    /// Tokens each view of a picture takes.
+    /// Tokens that a square view of a picture takes, markers not counted; views of other shapes take about as many.
     pub tokens_per_view: u32,
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use loupe::error::ErrorKind;
 use loupe::image::decode::{decode, from_rgba, to_png};
-use loupe::image::slice::Slicing;
+use loupe::image::slice::Uhd;
 use loupe::image::{Rgb, Size, draw};
 
 fn fixture(name: &str) -> Vec<u8> {
@@ -186,7 +186,7 @@ fn rounds() -> usize {
 #[test]
 fn the_grid_is_drawn_between_the_slices() {
     const LINE: [u8; 3] = [255, 196, 0];
-    let uhd = Slicing { area_side: 112, max_slices: 4, ..Slicing::preset("uhd-v1").unwrap() };
+    let uhd = Uhd { area_side: 112, max_slices: 4, ..Uhd::V1 };
     for (width, height, columns) in [(640, 480, 2), (1, 1, 1), (3000, 40, 4), (40, 3000, 1), (2, 512, 1)] {
         let picture = Rgb::filled(Size::new(width, height), [90, 120, 200]);
         let layout = uhd.layout(width, height).unwrap();

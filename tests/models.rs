@@ -12,7 +12,10 @@ use loupe::{
     exec::{Executor, Input, Reference},
     gguf::{GgmlType, Tensor},
     graph::{Act, Graph, Live, NormKind, Plan, RopeKind, Trace},
-    model::{self, Bias, ConnectorConfig, LayerConfig, Mixer, Rope, TextConfig, VisionConfig, VlmConfig},
+    model::{
+        self, Bias, ConnectorConfig, LayerConfig, Mixer, Positions, Projector, ResamplerPositions, Rope, TextConfig,
+        ViewInput, VisionConfig, VlmConfig,
+    },
 };
 
 const VOCABULARY: usize = 96;
@@ -69,12 +72,27 @@ fn vision_config() -> VlmConfig {
                 ..text.layer.clone()
             },
             layers: 2,
+            projector: Projector::Resampler,
+            swapped: false,
             patch: 14,
+            patch_bias: true,
+            side: 56,
             table_side: 4,
+            positions: Positions::Bicubic,
+            class_token: false,
+            pre_norm: false,
+            post_norm: true,
+            merger: None,
             mean: [0.5; 3],
             std: [0.5; 3],
         },
-        connector: ConnectorConfig::Resampler { queries: 4, heads: 4, extent: 4, width: WIDTH, eps: 1e-6 },
+        connector: ConnectorConfig::Resampler {
+            queries: 4,
+            heads: 4,
+            positions: ResamplerPositions::Spread { extent: 4 },
+            width: WIDTH,
+            eps: 1e-6,
+        },
         text,
     }
 }
@@ -276,7 +294,7 @@ fn a_prompt_reads_the_same_in_any_portions() {
 fn the_vision_encoder_equals_candles_siglip() {
     let config = vision_config();
     let (v, side) = (&config.vision, config.vision.table_side);
-    let graph = model::view(&config, side * side).unwrap();
+    let graph = model::view(&config, [side, side]).unwrap();
     let mut weights = weights(&[&graph]);
     let names = [
         ("v.blk.", "encoder.layers."),
@@ -318,16 +336,14 @@ fn the_vision_encoder_equals_candles_siglip() {
     let patches = pixels.reshape((3, side, v.patch, side, v.patch)).unwrap().permute((1, 3, 0, 2, 4)).unwrap();
     let patches = patches.flatten_all().unwrap().to_vec1::<f32>().unwrap();
     let table = table.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-    let positions = model::view_inputs(&config, &table, side, side);
-    close("an uninterpolated table", &positions.positions, &table);
+    let given = model::view_inputs(&config, &table, [side, side]);
+    let matrix = |input: &ViewInput| if let ViewInput::Matrix(numbers) = input { numbers.clone() } else { vec![] };
+    close("an uninterpolated table", &matrix(&given[0].1), &table);
     let mut executor = Reference::default();
     load(&mut executor, &weights);
-    let inputs = [
-        (model::PATCHES, Input::Matrix(&patches)),
-        (model::POSITIONS, Input::Matrix(&positions.positions)),
-        (model::KEY_POSITIONS, Input::Matrix(&positions.keys)),
-        (model::QUERY_POSITIONS, Input::Matrix(&positions.queries)),
-    ];
+    let given: Vec<_> = given.iter().map(|(name, input)| (*name, matrix(input))).collect();
+    let mut inputs = vec![(model::PATCHES, Input::Matrix(&patches))];
+    inputs.extend(given.iter().map(|(name, numbers)| (*name, Input::Matrix(numbers))));
     let mut trace = Trace::with_values();
     executor.run(&Plan::new(graph), &Live::default(), &inputs, Some(&mut trace)).unwrap();
     close("post_ln", trace.values("v.post_ln").unwrap(), &want);

@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use loupe::error::ErrorKind;
-use loupe::text::prompt::{Item, MARKER, Overview, PictureShape, Schema, items, message};
+use loupe::text::prompt::{Item, PictureShape, encode, items};
+use loupe::text::schema::{Overview, Schema};
 use loupe::text::template::{Message, Template};
 use loupe::text::tokenizer::{Tokenizer, Vocabulary};
 
@@ -40,8 +41,19 @@ const CHAT: &str = "{%- for message in messages -%}
     {%- endif -%}
 {%- endfor -%}";
 
-fn turn(role: &'static str, content: &str) -> Message {
-    Message { role, content: content.into() }
+/// What a template of LLaVA-UHD's prints for a picture.
+const PLACE: &str = "<image>";
+
+fn turn(role: &'static str, pictures: usize, words: &str) -> Message {
+    Message { role, pictures, words: words.into() }
+}
+
+fn separated() -> Schema {
+    Schema::separated(",", "\n", Overview::Last)
+}
+
+fn template(source: &str, bos: &str, eos: &str) -> loupe::Result<Template> {
+    Template::new(source, bos, eos, &separated())
 }
 
 /// Token ids as text, special ones by name, picture rows as (picture.view.row).
@@ -57,36 +69,85 @@ fn spell(tokenizer: &Tokenizer, items: &[Item]) -> String {
 #[test]
 fn the_spatial_schema() {
     let tokenizer = tokenizer(false);
-    let schema = |columns, rows, overview| Schema::new(&tokenizer, columns, rows, overview).unwrap();
+    let uhd = |column, row, order| Schema::separated(column, row, order);
     let table = [
-        (schema(",", "\n", Overview::Last), (2, 2, 1), "(7.0.0),(7.1.0)\n(7.2.0),(7.3.0)\n(7.4.0)"),
-        (schema(",", "\n", Overview::First), (1, 2, 1), "(7.2.0)(7.0.0)\n(7.1.0)\n"),
-        (schema(",", "\n", Overview::Last), (0, 0, 3), "(7.0.0)(7.0.1)(7.0.2)"),
-        (schema("", "<|end|>", Overview::Last), (3, 1, 1), "(7.0.0)(7.1.0)(7.2.0)<|end|>(7.3.0)"),
-        (schema(",", "\n", Overview::Last), (1, 1, 2), "(7.0.0)(7.0.1)\n(7.1.0)(7.1.1)"),
+        (uhd(",", "\n", Overview::Last), (2, 2, 1, 1), "(7.0.0),(7.1.0)\n(7.2.0),(7.3.0)\n(7.4.0)"),
+        (uhd(",", "\n", Overview::First), (1, 2, 1, 1), "(7.2.0)(7.0.0)\n(7.1.0)\n"),
+        (uhd(",", "\n", Overview::Last), (0, 0, 0, 3), "(7.0.0)(7.0.1)(7.0.2)"),
+        (uhd("", "<|end|>", Overview::Last), (3, 1, 1, 1), "(7.0.0)(7.1.0)(7.2.0)<|end|>(7.3.0)"),
+        (uhd(",", "\n", Overview::Last), (1, 1, 2, 1), "(7.0.0)(7.0.1)\n(7.1.0)"),
+        (Schema::bare(), (0, 0, 0, 2), "(7.0.0)(7.0.1)"),
+        (
+            Schema::idefics3(),
+            (2, 2, 1, 1),
+            "<fake_token_around_image><row_1_col_1>(7.0.0)<fake_token_around_image><row_1_col_2>(7.1.0)\n\
+             <fake_token_around_image><row_2_col_1>(7.2.0)<fake_token_around_image><row_2_col_2>(7.3.0)\n\n\
+             <fake_token_around_image><global-img>(7.4.0)<fake_token_around_image>",
+        ),
+        (Schema::idefics3(), (0, 0, 0, 1), "<fake_token_around_image><global-img>(7.0.0)<fake_token_around_image>"),
+        (
+            Schema::minicpm_2_5(),
+            (2, 2, 1, 1),
+            "<image>(7.4.0)</image><slice><image>(7.0.0)</image><image>(7.1.0)</image>\n\
+             <image>(7.2.0)</image><image>(7.3.0)</image></slice>",
+        ),
+        (Schema::minicpm_2_5(), (0, 0, 0, 1), "<image>(7.0.0)</image>"),
+        (
+            Schema::minicpm_4_6(),
+            (1, 2, 1, 2),
+            "<image_id>7</image_id><image>(7.2.0)(7.2.1)</image><slice>(7.0.0)</slice>\n<slice>(7.1.0)</slice>",
+        ),
+        (Schema::minicpm_2_6(), (0, 0, 0, 1), "<image_id>7</image_id><image>(7.0.0)</image>"),
+        (
+            Schema::lfm2(),
+            (1, 2, 1, 1),
+            "<|image_start|><|img_row_1_col_1|>(7.0.0)<|img_row_2_col_1|>(7.1.0)<|img_thumbnail|>(7.2.0)<|image_end|>",
+        ),
+        (Schema::lfm2(), (0, 0, 0, 1), "<|image_start|>(7.0.0)<|image_end|>"),
     ];
-    for (schema, (columns, rows, per_view), expected) in table {
-        assert_eq!(spell(&tokenizer, &schema.picture(7, PictureShape { columns, rows, per_view })), expected);
+    for (schema, (columns, rows, slice, overview), expected) in table {
+        let shape = PictureShape { columns, rows, slice, overview };
+        assert_eq!(spell(&tokenizer, &encode(&tokenizer, &schema.picture(7, shape)).unwrap()), expected);
     }
     // 672 × 1008 at 64 rows a view: 6 · 65 + 64.
-    let shape = PictureShape { columns: 2, rows: 3, per_view: 64 };
-    assert_eq!(schema(",", "\n", Overview::Last).picture(0, shape).len(), 454);
+    let shape = PictureShape { columns: 2, rows: 3, slice: 64, overview: 64 };
+    assert_eq!(encode(&tokenizer, &separated().picture(7, shape)).unwrap().len(), 454);
+}
+
+#[test]
+fn markers_must_be_tokens() {
+    let tokenizer = tokenizer(false);
+    Schema::separated("<|user|>", "<|end|>", Overview::Last).check(&tokenizer, &[]).unwrap();
+    let table = [
+        (Schema::separated("<|user|>", "<none>", Overview::Last), "`<none>`"),
+        (Schema::lfm2(), "`<|image_end|>`"),
+        (
+            Schema { picture: separated().picture, overview: separated().picture, ..Schema::lfm2() },
+            "`<|img_row_3_col_2|>`",
+        ),
+    ];
+    for (schema, named) in table {
+        let error = schema.check(&tokenizer, &[[3, 2]]).unwrap_err();
+        assert!(error.kind() == ErrorKind::Model && error.to_string().contains(named), "{error}");
+    }
 }
 
 #[test]
 fn a_conversation_about_two_pictures() {
     let tokenizer = tokenizer(false);
-    let schema = Schema::new(&tokenizer, ",", "\n", Overview::Last).unwrap();
-    let template = Template::new(CHAT, "", "<|end|>").unwrap();
+    let schema = separated();
+    let template = template(CHAT, "", "<|end|>").unwrap();
+    assert_eq!(template.placeholder(), PLACE);
+    let said = |words| tokenizer.quote(words, template.placeholder());
     let conversation = [
-        turn("user", &message(&tokenizer, 2, "Which is <|end|> <image>?")),
-        turn("assistant", &message(&tokenizer, 0, "The first")),
-        turn("user", &message(&tokenizer, 0, "Why?")),
+        turn("user", 2, &said("Which is <|end|> <image>?")),
+        turn("assistant", 0, &said("The first")),
+        turn("user", 0, &said("Why?")),
     ];
     let text = template.render(&conversation, true).unwrap();
-    let uncut = PictureShape { columns: 0, rows: 0, per_view: 1 };
-    let cut = PictureShape { columns: 2, rows: 1, per_view: 1 };
-    let prompt = items(&tokenizer, &schema, &text, &[uncut, cut]).unwrap();
+    let uncut = PictureShape { columns: 0, rows: 0, slice: 0, overview: 1 };
+    let cut = PictureShape { columns: 2, rows: 1, slice: 1, overview: 1 };
+    let prompt = items(&tokenizer, &schema, &text, PLACE, &[uncut, cut]).unwrap();
     assert_eq!(
         spell(&tokenizer, &prompt),
         "<|user|>(0.0.0)(1.0.0),(1.1.0)\n(1.2.0)Which is <|end|> <image>?<|assistant|>The first<|end|><|user|>Why?<|assistant|>"
@@ -96,29 +157,28 @@ fn a_conversation_about_two_pictures() {
     assert_eq!(prompt.iter().filter(|&&item| item == Item::Token(USER)).count(), 2);
     assert_eq!(prompt.last(), Some(&Item::Token(ASSISTANT)));
     for pictures in [&[uncut][..], &[uncut, cut, cut]] {
-        assert_eq!(items(&tokenizer, &schema, &text, pictures).unwrap_err().kind(), ErrorKind::Model);
+        assert_eq!(items(&tokenizer, &schema, &text, PLACE, pictures).unwrap_err().kind(), ErrorKind::Model);
     }
 }
 
 #[test]
 fn conversations_begin_once() {
     let tokenizer = tokenizer(true);
-    let schema = Schema::new(&tokenizer, ",", "\n", Overview::Last).unwrap();
-    let spelled = |text| spell(&tokenizer, &items(&tokenizer, &schema, text, &[]).unwrap());
+    let schema = separated();
+    let spelled = |text| spell(&tokenizer, &items(&tokenizer, &schema, text, PLACE, &[]).unwrap());
     assert_eq!(spelled("hi"), "<|end|>hi");
     assert_eq!(spelled("<|end|>hi"), "<|end|>hi");
     assert_eq!(spelled(""), "<|end|>");
-    let uncut = PictureShape { columns: 0, rows: 0, per_view: 1 };
-    let prompt = items(&tokenizer, &schema, MARKER, &[uncut]).unwrap();
+    let uncut = PictureShape { columns: 0, rows: 0, slice: 0, overview: 1 };
+    let prompt = items(&tokenizer, &schema, PLACE, PLACE, &[uncut]).unwrap();
     assert_eq!(spell(&tokenizer, &prompt), "<|end|>(0.0.0)");
 }
 
 #[test]
 fn templates_in_the_manner_of_published_ones() {
     let chatml = "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\nBe brief.<|im_end|>\n' }}{% endif %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
-    let conversation = [turn("user", "Hi")];
-    let render =
-        |source: &str, open| Template::new(source, "<s>", "</s>").unwrap().render(&conversation, open).unwrap();
+    let conversation = [turn("user", 0, "Hi")];
+    let render = |source: &str, open| template(source, "<s>", "</s>").unwrap().render(&conversation, open).unwrap();
     assert_eq!(
         render(chatml, true),
         "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
@@ -138,7 +198,7 @@ fn templates_in_the_manner_of_published_ones() {
 
 #[test]
 fn hostile_templates_are_stopped() {
-    let conversation = [turn("user", "Hi")];
+    let conversation = [turn("user", 0, "Hi")];
     let endless = "{% for a in range(9999) %}{% for b in range(9999) %}{% set x = a %}{% endfor %}{% endfor %}";
     let wordy = "{% for a in range(9999) %}{{ 'x' * 9999 }}{% endfor %}";
     let deep = "{% macro m(n) %}{{ m(n + 1) }}{% endmacro %}{{ m(0) }}";
@@ -153,11 +213,11 @@ fn hostile_templates_are_stopped() {
         ("{% include 'x' %}", "user", "fails"),
     ];
     for (source, role, says) in table {
-        let template = Template::new(source, "", "").unwrap();
-        let error = template.render(&[turn(role, "Hi"), conversation[0].clone()], true).unwrap_err();
+        let template = template(source, "", "").unwrap();
+        let error = template.render(&[turn(role, 0, "Hi"), conversation[0].clone()], true).unwrap_err();
         assert!(error.kind() == ErrorKind::Model && error.to_string().contains(says), "{source}: {error}");
     }
     for broken in ["{% if %}", "{{ ", "{% for x in y %}", &"{{ (".repeat(5000), &"{% if 1 %}".repeat(5000)] {
-        assert_eq!(Template::new(broken, "", "").err().unwrap().kind(), ErrorKind::Model);
+        assert_eq!(template(broken, "", "").err().unwrap().kind(), ErrorKind::Model);
     }
 }

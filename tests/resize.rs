@@ -2,7 +2,7 @@
 
 use loupe::image::patches::{Normalise, patch_rows};
 use loupe::image::resize::{Filter, PassOrder, resize};
-use loupe::image::slice::Slicing;
+use loupe::image::slice::{Slicing, Uhd};
 use loupe::image::views::views;
 use loupe::image::{Rect, Rgb, Size};
 use sha2::{Digest, Sha256};
@@ -58,11 +58,11 @@ fn empty_sides_do_not_panic() {
 
 #[test]
 fn views_are_slices_row_by_row_then_the_overview() {
-    let uhd = Slicing { area_side: 112, max_slices: 4, ..Slicing::preset("uhd-v1").expect("a preset") };
+    let uhd = Uhd { area_side: 112, max_slices: 4, ..Uhd::V1 };
     let picture = noise(5, Size::new(200, 180));
     let layout = uhd.layout(200, 180).expect("a layout");
     let grid = layout.grid.expect("it is cut");
-    let views = views(&picture, &layout, PassOrder::BySize);
+    let views = views(&picture, &layout);
     assert_eq!(views.len(), layout.views() as usize);
     let Size { width, height } = grid.slice;
     let whole = Size::new(width * grid.columns, height * grid.rows);
@@ -80,7 +80,7 @@ fn letterboxed_slices_are_centred_on_black() {
     let mtmd = Slicing::preset("mtmd-minicpm-v-4.6-16x").expect("a preset");
     let picture = Rgb::filled(Size::new(672, 1008), [255; 3]);
     let layout = mtmd.layout(672, 1008).expect("a layout");
-    let first = &views(&picture, &layout, PassOrder::HorizontalFirst)[0];
+    let first = &views(&picture, &layout)[0];
     // 672 × 1008 fills 747 × 1120 of 784 × 1120: 18 black columns at the left.
     let row = &first.pixels[..first.width as usize * 3];
     assert!(row[..18 * 3].iter().all(|&value| value == 0) && row[18 * 3..].iter().all(|&value| value == 255));

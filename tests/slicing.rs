@@ -1,7 +1,7 @@
 //! The slicer against published answers, a second implementation, and what must hold for every size.
 
 use loupe::image::Size;
-use loupe::image::slice::{Grid, Knobs, Layout, MOST_ASPECT, PRESETS, Slicing};
+use loupe::image::slice::{Grid, Knobs, Layout, MOST_ASPECT, PRESETS, Slicing, Uhd};
 
 const COLUMNS: [(&str, u32); 7] = [
     ("uhd-v1", 7),
@@ -36,8 +36,15 @@ fn expected(cell: &str) -> (Size, Option<Grid>) {
     }
 }
 
-fn sliced(slicing: &Slicing, width: u32, height: u32) -> Layout {
-    slicing.layout(width, height).expect("a layout")
+fn uhd(preset: &str) -> Uhd {
+    match Slicing::preset(preset) {
+        Ok(Slicing::Uhd(uhd)) => uhd,
+        other => panic!("{preset} is {other:?}"),
+    }
+}
+
+fn sliced(slicing: impl Into<Slicing>, width: u32, height: u32) -> Layout {
+    slicing.into().layout(width, height).expect("a layout")
 }
 
 #[test]
@@ -53,8 +60,8 @@ fn published_sizes() {
             let same = if i == 6 { 3 } else { i.saturating_sub(1) };
             answers.push(if cell == "=" { answers[same] } else { cell });
             let (preset, max_slices) = COLUMNS[i];
-            let slicing = Slicing { max_slices, ..Slicing::preset(preset).expect("a preset") };
-            let layout = sliced(&slicing, width, height);
+            let slicing = Uhd { max_slices, ..uhd(preset) };
+            let layout = sliced(slicing, width, height);
             if (layout.overview, layout.grid) != expected(answers[i]) {
                 failures.push(format!("{width}×{height} {preset}: {} but {layout:?}", answers[i]));
             }
@@ -68,8 +75,8 @@ fn published_sizes() {
 #[test]
 fn ties() {
     let grid = |preset: &str, max_slices, width, height| {
-        let slicing = Slicing { max_slices, ..Slicing::preset(preset).expect("a preset") };
-        sliced(&slicing, width, height).grid.map(|grid| (grid.columns, grid.rows))
+        let slicing = Uhd { max_slices, ..uhd(preset) };
+        sliced(slicing, width, height).grid.map(|grid| (grid.columns, grid.rows))
     };
     for preset in ["minicpm-v", "minicpm-v-4.6-16x", "minicpm-v-4.6-4x"] {
         for (width, height, columns, rows) in
@@ -103,7 +110,7 @@ fn a_second_implementation_agrees() {
         let slicing = Slicing::from_knobs(&Knobs { preset, area_side, max_slices, ..Knobs::default() }).expect("knobs");
         let n: Vec<u32> = numbers.split(' ').map(|n| n.parse().expect("a number")).collect();
         let grid = (n[2] > 0).then(|| Grid { columns: n[2], rows: n[3], slice: Size::new(n[6], n[7]) });
-        let layout = sliced(&slicing, n[0], n[1]);
+        let layout = sliced(slicing, n[0], n[1]);
         if (layout.overview, layout.grid) != (Size::new(n[4], n[5]), grid) {
             failures.push(format!("{line}: {layout:?}"));
         }
@@ -128,11 +135,11 @@ fn many_sizes() -> impl Iterator<Item = Size> {
 
 #[test]
 fn every_pixel_belongs_to_exactly_one_slice() {
-    let uhd = Slicing::preset("uhd-v1").expect("a preset");
-    let ours = Slicing { area_side: 112, max_slices: 4, ..uhd };
+    let uhd = Uhd::V1;
+    let ours = Uhd { area_side: 112, max_slices: 4, ..uhd };
     for slicing in [uhd, ours] {
         for size in many_sizes() {
-            let layout = sliced(&slicing, size.width, size.height);
+            let layout = sliced(slicing, size.width, size.height);
             let (columns, rows) = layout.grid.map_or((1, 1), |grid| (grid.columns, grid.rows));
             // A grid of rectangles: covering each column once and each row once covers each pixel once.
             let mut covered = vec![0u8; size.width as usize];
@@ -153,11 +160,11 @@ fn every_pixel_belongs_to_exactly_one_slice() {
 
 #[test]
 fn slices_keep_area_aspect_and_alignment() {
-    let uhd = Slicing::preset("uhd-v1").expect("a preset");
+    let uhd = Uhd::V1;
     let side = f64::from(uhd.area_side);
     let (mut least, mut most, mut distorted) = (f64::MAX, 0f64, 0f64);
     for size in many_sizes().filter(|size| size.width.min(size.height) >= 64) {
-        let layout = sliced(&uhd, size.width, size.height);
+        let layout = sliced(uhd, size.width, size.height);
         let aligned = |size: Size| size.width.is_multiple_of(uhd.align) && size.height.is_multiple_of(uhd.align);
         assert!(aligned(layout.overview), "{layout:?}");
         let Some(Grid { columns, rows, slice }) = layout.grid else { continue };
@@ -175,7 +182,7 @@ fn slices_keep_area_aspect_and_alignment() {
 
 #[test]
 fn what_cannot_be_cut_says_so() {
-    let uhd = Slicing::preset("uhd-v1").expect("a preset");
+    let uhd = Uhd::V1;
     assert!(uhd.layout(0, 5).is_err() && uhd.layout(5, 0).is_err());
     assert!(uhd.layout(MOST_ASPECT, 1).is_ok() && uhd.layout(1, MOST_ASPECT).is_ok());
     assert!(uhd.layout(MOST_ASPECT + 1, 1).is_err() && uhd.layout(1, MOST_ASPECT + 1).is_err());

@@ -14,10 +14,7 @@ use loupe::{
     graph::Trace,
     image::{Rgb, patches::patch_rows, views::views},
     session::Model,
-    text::{
-        prompt::{self, Item, PictureShape},
-        template::Message,
-    },
+    text::prompt::{Item, PictureShape},
 };
 
 const CASES: [&str; 5] = ["whole", "small", "two", "four", "odd"];
@@ -106,14 +103,12 @@ const EIGHT_BITS: f32 = 3.0 * 0.0023 * 4.5;
 fn prompt_ids(model: &Model, case: &Case, shape: PictureShape) -> Vec<i32> {
     let mut messages = Vec::new();
     for (at, [question, answer]) in case.turns.iter().enumerate() {
-        let content = prompt::message(&model.tokenizer, usize::from(at == 0), question);
-        messages.push(Message { role: "user", content });
+        messages.push(model.message("user", usize::from(at == 0), question));
         if at + 1 < case.turns.len() {
-            messages.push(Message { role: "assistant", content: prompt::message(&model.tokenizer, 0, answer) });
+            messages.push(model.message("assistant", 0, answer));
         }
     }
-    let rendered = model.template.render(&messages, true).unwrap();
-    let items = prompt::items(&model.tokenizer, &model.schema, &rendered, &[shape]).unwrap();
+    let items = model.prompt(&messages, true, &[shape]).unwrap();
     items.iter().map(|item| if let Item::Token(id) = item { *id as i32 } else { -1 }).collect()
 }
 
@@ -125,7 +120,7 @@ fn run(case: &Case, flavour: &str, executor: AnyExecutor, bound: f32) -> usize {
     let layout = model.slicing.layout(picture.width, picture.height).unwrap();
     let patch = model.config.vision.patch as u32;
     let mut rows = Vec::new();
-    for (k, view) in views(&picture, &layout, Default::default()).iter().enumerate() {
+    for (k, view) in views(&picture, &layout).iter().enumerate() {
         assert_eq!(*view, case.picture(&format!("view.{k}")), "{} view {k}: pixels", case.name);
         let patches = patch_rows(view, patch, &model.normalise).unwrap();
         let grid = [view.height / patch, view.width / patch].map(|n| n as usize);
@@ -139,11 +134,12 @@ fn run(case: &Case, flavour: &str, executor: AnyExecutor, bound: f32) -> usize {
             checked += usize::from(case.check(&stage(&format!("vision.{layer}")), got, bound));
         }
         checked += usize::from(case.check(&stage("post_ln"), trace.values("v.post_ln").unwrap(), bound));
-        checked += usize::from(case.check(&stage("resampled"), trace.values("resampler").unwrap(), bound));
+        checked += usize::from(case.check(&stage("resampled"), trace.values("connector").unwrap(), bound));
     }
 
     let (columns, slices) = layout.grid.map_or((0, 0), |g| (g.columns, g.rows));
-    let shape = PictureShape { columns, rows: slices, per_view: model.config.connector.rows() as u32 };
+    let per_view = model.config.view_rows([1, 1]) as u32;
+    let shape = PictureShape { columns, rows: slices, slice: per_view, overview: per_view };
     let ids = case.ids("prompt.ids");
     assert_eq!(prompt_ids(&model, case, shape), ids, "{} prompt", case.name);
 

@@ -1,15 +1,14 @@
 //! What each way of feeding a picture to an encoder does to it, with no model: arithmetic that no training can undo.
 
-use loupe::image::resize::PassOrder;
-use loupe::image::slice::Slicing;
+use loupe::image::slice::Uhd;
 use loupe::image::strategies::{LastTile, pad, pad_colour, stretch, tiled_size, tiles};
 use loupe::image::views::views;
 use loupe::image::{Rect, Rgb, Size};
 
 const GREEN: [u8; 3] = [30, 160, 60];
 
-fn uhd() -> Slicing {
-    Slicing::preset("uhd-v1").expect("a preset")
+fn uhd() -> Uhd {
+    Uhd::V1
 }
 
 /// The UHD slices in pixels of the picture.
@@ -73,7 +72,7 @@ fn stretching_cannot_tell_a_circle_from_an_ellipse() {
 /// Every byte that an encoder gets to see of a picture sliced as UHD does.
 fn seen(picture: &Rgb) -> Vec<Rgb> {
     let layout = uhd().layout(picture.width, picture.height).expect("a layout");
-    views(picture, &layout, PassOrder::BySize)
+    views(picture, &layout)
 }
 
 #[test]

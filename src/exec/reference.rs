@@ -190,6 +190,7 @@ impl Reference {
                 let x = x.reshape((rows, groups, x.dim(1)? / groups))?.narrow(2, start, len)?;
                 x.contiguous()?.reshape((rows, node.cols))
             }
+            Op::Fold { x, .. } => call.value(x)?.reshape((rows, node.cols)),
             Op::Concat(a, b) => join(call.value(a)?, call.value(b)?),
             Op::TopK { x, k } => top_k(call.value(x)?, k),
         }
@@ -316,6 +317,13 @@ fn rope(x: &Matrix, heads: usize, turn: Turn, factors: Option<&[f32]>, position:
 
 fn attend([q, k, v]: [&Matrix; 3], heads: usize, kv_heads: usize, scale: f32, mask: Mask) -> Candle<Matrix> {
     let (rows, cols) = q.dims2()?;
+    if let Mask::Windows(each) = mask {
+        let window = |at: usize| {
+            let part = |x: &Matrix| x.narrow(0, at * each, each);
+            attend([&part(q)?, &part(k)?, &part(v)?], heads, kv_heads, scale, Mask::Full)
+        };
+        return Matrix::cat(&(0..rows / each).map(window).collect::<Candle<Vec<_>>>()?, 0);
+    }
     let keys = k.dim(0)?;
     let (dim, shared) = (cols / heads, heads / kv_heads);
     // The query heads that share a key head are stacked as extra rows of it: [kv_heads, shared·rows, dim].
@@ -325,7 +333,7 @@ fn attend([q, k, v]: [&Matrix; 3], heads: usize, kv_heads: usize, scale: f32, ma
     let (k, v) = (split(k)?, split(v)?);
     let scores = q.matmul(&k.transpose(1, 2)?.contiguous()?)?.affine(scale.into(), 0.0)?;
     let scores = match mask {
-        Mask::Full => scores,
+        Mask::Full | Mask::Windows(_) => scores,
         Mask::Causal => {
             let hidden = |at: usize| if at % keys > keys - rows + at / keys { f32::NEG_INFINITY } else { 0.0 };
             let hidden: Vec<f32> = (0..rows * keys).map(hidden).collect();

@@ -174,7 +174,13 @@ impl Builder {
             && cols.is_multiple_of(heads)
             && kv_cols == cols / heads * kv_heads
             && self.width(v) == kv_cols
-            && self.rows(k) == self.rows(v);
+            && self.rows(k) == self.rows(v)
+            && match (mask, self.rows(q)) {
+                (Mask::Windows(n), rows) => {
+                    matches!(rows, Rows::Fixed(m) if n > 0 && m.is_multiple_of(n)) && rows == self.rows(k)
+                }
+                _ => true,
+            };
         self.expect(fits, "attention heads");
         let scale = 1.0 / (cols as f32 / heads.max(1) as f32).sqrt();
         self.push(Op::Attend { q, k, v, heads, kv_heads, scale, mask }, self.rows(q), cols)
@@ -243,6 +249,18 @@ impl Builder {
         let group = if groups > 0 && cols.is_multiple_of(groups) { cols / groups } else { 0 };
         self.expect(len > 0 && start.saturating_add(len) <= group, "a choice of columns");
         self.push(Op::Columns { x, groups, start, len }, self.rows(x), groups * len)
+    }
+
+    /// See [`Op::Fold`]; only of a fixed number of rows.
+    pub fn fold(&mut self, x: Value, rows: usize) -> Value {
+        let folded = match self.rows(x) {
+            Rows::Fixed(n) if rows > 0 && n.is_multiple_of(rows) => n / rows,
+            _ => {
+                self.fault("rows that cannot be folded".into());
+                1
+            }
+        };
+        self.push(Op::Fold { x, rows }, Rows::Fixed(folded), self.width(x) * rows)
     }
 
     /// See [`Op::Concat`]; live parts are the tokens first, then the picture rows.

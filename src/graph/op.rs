@@ -116,6 +116,8 @@ pub enum Mask {
     Full,
     /// Those at or before its own position; the last query row sits at the last key row.
     Causal,
+    /// Those of its own window: queries and keys are as many, and each this many rows in a row are a window.
+    Windows(usize),
 }
 
 /// One operation. Shapes are `[rows, cols]`; every matrix is f32 to the graph, whatever its weights are stored as.
@@ -167,6 +169,8 @@ pub enum Op {
     Rows { x: Value, index: &'static str },
     /// Of each of `groups` equal groups of columns, `len` columns from `start` on.
     Columns { x: Value, groups: usize, start: usize, len: usize },
+    /// Each `rows` rows in a row side by side: `[n, cols]` becomes `[n/rows, rows·cols]`.
+    Fold { x: Value, rows: usize },
     /// The rows of a, then those of b.
     Concat(Value, Value),
     /// The columns of the k largest elements of each row, largest first, the lower column first among equals.
@@ -187,6 +191,7 @@ impl Op {
             | Self::Convolve { x, .. }
             | Self::Rows { x, .. }
             | Self::Columns { x, .. }
+            | Self::Fold { x, .. }
             | Self::TopK { x, .. } => vec![x],
             Self::Add(a, b) | Self::Gate { a, b, .. } | Self::Concat(a, b) => vec![a, b],
             Self::Attend { q, k, v, .. } => vec![q, k, v],
@@ -213,6 +218,7 @@ impl Op {
             Self::Act { .. } => "act",
             Self::Rows { .. } => "rows",
             Self::Columns { .. } => "columns",
+            Self::Fold { .. } => "fold",
             Self::Concat(..) => "concat",
             Self::TopK { .. } => "top-k",
         }

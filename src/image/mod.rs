@@ -5,6 +5,7 @@
 
 pub mod decode;
 pub mod draw;
+mod flexible;
 mod logarithms;
 pub mod patches;
 mod presets;
@@ -12,6 +13,8 @@ pub mod resize;
 pub mod slice;
 pub mod sniff;
 pub mod strategies;
+mod tiles;
+mod uhd;
 pub mod views;
 
 use crate::error::{Error, Result};

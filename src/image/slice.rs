@@ -1,15 +1,13 @@
-//! The LLaVA-UHD slicer: which grid of slices and which overview a picture of a given size gets. Pure geometry.
+//! How a picture is cut: which grid of slices and which overview a picture of a given size gets. Pure geometry.
 //!
-//! UHD-v1, the MiniCPM-V family and llama.cpp's variants are one function with different [`Slicing`] knobs. It is exact:
-//! aspects are compared as integers, and where two grids are equally near, the rounding of the reference implementations
-//! decides through a table, so that native and wasm never part.
-//!
-//! Sources: arXiv 2403.11703; thunlp/LLaVA-UHD `llava/slice_process.py`; transformers `minicpmv4_6`; llama.cpp `tools/mtmd`.
+//! Each published family cuts in its own way; [`Slicing`] is the choice among the ways, with their knobs, and a
+//! [`Layout`] what any of them makes of one picture.
 
-use std::cmp::Ordering;
-
-use super::logarithms::ln;
+pub use super::flexible::Flexible;
 pub use super::presets::{Knobs, PRESETS};
+use super::resize::{Filter, PassOrder};
+pub use super::tiles::Tiles;
+pub use super::uhd::{Round, SliceTest, Tie, Uhd, Unsliced};
 use super::{Rect, Size};
 use crate::error::{Error, Result};
 
@@ -17,74 +15,48 @@ use crate::error::{Error, Result};
 /// grows with the root of the aspect, beyond any budget.
 pub const MOST_ASPECT: u32 = 256;
 
-/// How x / a becomes a whole number when sides are aligned to multiples of a.
+/// A way to cut pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Round {
-    /// Down.
-    Floor,
-    /// To the nearest, halves to the even one (Python).
-    HalfEven,
-    /// To the nearest, halves away from zero (C).
-    HalfAway,
+pub enum Slicing {
+    /// Slices of the picture's own aspect (LLaVA-UHD, MiniCPM-V).
+    Uhd(Uhd),
+    /// Square tiles of the enlarged picture (Idefics3, SmolVLM).
+    Tiles(Tiles),
+    /// The picture at nearly its own size, or square tiles of a large one (LFM2-VL).
+    Flexible(Flexible),
+    /// Never cut: one square of this side (CLIP, LLaVA-1.5).
+    Square {
+        /// Pixels.
+        side: u32,
+        /// How the square is made.
+        making: Making,
+    },
 }
 
-/// Which pictures are cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SliceTest {
-    /// Those whose area exceeds `area_side`².
-    Area,
-    /// Those with a side above `area_side`.
-    AnySide,
-}
-
-/// What an uncut picture becomes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unsliced {
-    /// Its own aspect at an area of `area_side`², enlarged if need be.
-    Area,
-    /// A square of `area_side`, whatever its aspect.
-    Square,
-}
-
-/// Which of two grids of exactly the same aspect error wins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tie {
-    /// The smaller error in 64-bit logarithms; if equal, the first in the order (cells, columns) ascending.
-    First,
-    /// The smaller error in 64-bit logarithms; if equal, the one of more rows.
-    MoreRows,
-    /// The first in the order (cells, columns) ascending: errors are kept in 32 bits, where a tie is a tie.
-    FirstIn32Bits,
-}
-
-/// How the picture fills the area of its slices.
+/// How a picture fills an area of another aspect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fit {
-    /// Stretched by the few per cent that alignment asks for.
+    /// Stretched by the few per cent that alignment asks for, or more.
     Stretch,
-    /// Aspect kept, centred on black.
-    Letterbox,
+    /// Aspect kept, as large as the area holds it, centred on this colour.
+    Letterbox([u8; 3]),
+    /// Laid on a square of this colour first, then resized.
+    Pad([u8; 3]),
+    /// The shorter side fitted, what is too long cut off at both ends.
+    Crop,
 }
 
-/// The knobs of the slicer.
+/// How the pixels of the views are made of the picture's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Slicing {
-    /// A view has about `area_side`² pixels: the side of the square the encoder was trained on.
-    pub area_side: u32,
-    /// Sides of views are multiples of this: the patch, or the patch times what the encoder merges.
-    pub align: u32,
-    /// The most slices.
-    pub max_slices: u32,
-    /// How sides are aligned.
-    pub round: Round,
-    /// Which pictures are cut.
-    pub slice_test: SliceTest,
-    /// What an uncut picture becomes.
-    pub unsliced: Unsliced,
-    /// Which grid wins a tie.
-    pub tie: Tie,
+pub struct Making {
+    /// How pixels are weighed.
+    pub filter: Filter,
+    /// Which side is resized first.
+    pub order: PassOrder,
     /// How the picture fills its slices.
-    pub fit: Fit,
+    pub slices: Fit,
+    /// How the picture fills the overview.
+    pub overview: Fit,
 }
 
 /// A grid of equal slices.
@@ -107,8 +79,10 @@ pub struct Layout {
     pub overview: Size,
     /// The slices; none where the overview shows enough.
     pub grid: Option<Grid>,
-    /// How the picture fills its slices.
-    pub fit: Fit,
+    /// A size the picture is brought to first; then the overview is made of what the slices are cut from.
+    pub via: Option<Size>,
+    /// How the pixels are made.
+    pub making: Making,
 }
 
 impl Slicing {
@@ -128,88 +102,49 @@ impl Slicing {
             )));
         }
         let picture = Size::new(width, height);
-        let grid = self.grid(picture).map(|(columns, rows)| {
-            let cell_width = self.align_to(f64::from(width), columns) / columns;
-            let cell_height = self.align_to(f64::from(height), rows) / rows;
-            Grid { columns, rows, slice: self.fit_area(Size::new(cell_width, cell_height), true) }
-        });
-        let overview = match (grid, self.unsliced) {
-            (Some(_), _) => self.fit_area(picture, false),
-            (None, Unsliced::Area) => self.fit_area(picture, true),
-            (None, Unsliced::Square) => Size::new(self.area_side, self.area_side),
-        };
-        Ok(Layout { picture, overview, grid, fit: self.fit })
+        Ok(match self {
+            Self::Uhd(uhd) => uhd.cut(picture),
+            Self::Tiles(tiles) => tiles.cut(picture),
+            Self::Flexible(flexible) => flexible.cut(picture),
+            Self::Square { side, making } => {
+                Layout { picture, overview: Size::new(*side, *side), grid: None, via: None, making: *making }
+            }
+        })
     }
 
-    /// The columns and rows whose aspect is nearest the picture's, among all grids of one cell less, as many, or one cell
-    /// more than the area asks for. A grid of one cell is never a candidate: what is cut at all gets two slices or more.
-    fn grid(&self, picture: Size) -> Option<(u32, u32)> {
-        let view = Size::new(self.area_side, self.area_side).area();
-        let cells = picture.area().div_ceil(view).min(u64::from(self.max_slices)) as u32;
-        let cut = match self.slice_test {
-            SliceTest::Area => cells > 1,
-            SliceTest::AnySide => picture.width.max(picture.height) > self.area_side,
-        };
-        let counts = cells.saturating_sub(1).max(2)..=(cells + 1).min(self.max_slices);
-        let grids = counts.flat_map(|n| (1..=n).filter(move |c| n % c == 0).map(move |c| (c, n / c)));
-        grids.filter(|_| cut).reduce(|best, next| if self.nearer(picture, next, best) { next } else { best })
-    }
-
-    /// Whether |ln(W/H) − ln(c/r)| is less for grid `a` than for grid `b`, which comes before it in the order.
-    fn nearer(&self, picture: Size, a: (u32, u32), b: (u32, u32)) -> bool {
-        match compare_errors(picture, a, b) {
-            Ordering::Less => true,
-            Ordering::Greater => false,
-            Ordering::Equal if self.tie == Tie::FirstIn32Bits => false,
-            Ordering::Equal => match compare_rounded_errors(picture, a, b) {
-                Ordering::Less => true,
-                Ordering::Greater => false,
-                Ordering::Equal => self.tie == Tie::MoreRows && a.1 > b.1,
-            },
+    /// The most slices, the overview not counted.
+    pub fn max_slices(&self) -> u32 {
+        match self {
+            Self::Uhd(uhd) => uhd.max_slices,
+            Self::Tiles(tiles) => tiles.longest.div_ceil(tiles.side).pow(2),
+            Self::Flexible(flexible) => flexible.max_tiles,
+            Self::Square { .. } => 0,
         }
     }
 
-    /// The size of about `area_side`² pixels with the aspect of `size`; a smaller one only grows `upscale`d. The width
-    /// follows from the truncated height, as in every reference.
-    fn fit_area(&self, size: Size, upscale: bool) -> Size {
-        let (mut width, mut height) = (f64::from(size.width), f64::from(size.height));
-        let side = f64::from(self.area_side);
-        if upscale || width * height > side * side {
-            let aspect = width / height;
-            height = (side / aspect.sqrt()).trunc();
-            width = (height * aspect).trunc();
+    /// The places, row and column from 1, that a slice can have.
+    pub fn places(&self) -> Vec<[u32; 2]> {
+        let most = self.max_slices();
+        let across = |most: u32| if let Self::Tiles(tiles) = self { tiles.longest.div_ceil(tiles.side) } else { most };
+        let row = |row: u32| (1..=across(most / row)).map(move |column| [row, column]);
+        (1..=across(most)).flat_map(row).collect()
+    }
+
+    /// The sides of a view of a square picture.
+    pub fn side(&self) -> u32 {
+        match self {
+            Self::Uhd(uhd) => uhd.area_side,
+            Self::Tiles(tiles) => tiles.side,
+            Self::Flexible(flexible) => flexible.tile,
+            Self::Square { side, .. } => *side,
         }
-        Size::new(self.align_to(width, self.align), self.align_to(height, self.align))
-    }
-
-    /// The multiple of `step` that `x` rounds to; at least one step.
-    fn align_to(&self, x: f64, step: u32) -> u32 {
-        let steps = x / f64::from(step);
-        let steps = match self.round {
-            Round::Floor => steps.floor(),
-            Round::HalfEven => steps.round_ties_even(),
-            Round::HalfAway => steps.round(),
-        };
-        (steps as u32).max(1) * step
     }
 }
 
-/// Compares |ln x − ln a| with |ln x − ln b| for x = W/H without a logarithm: of two ratios the larger is nearer exactly
-/// when x² exceeds their product.
-fn compare_errors(picture: Size, a: (u32, u32), b: (u32, u32)) -> Ordering {
-    let [w, h, ac, ar, bc, br] = [picture.width, picture.height, a.0, a.1, b.0, b.1].map(u128::from);
-    let x_squared = (w * w * ar * br).cmp(&(h * h * ac * bc));
-    match (ac * br).cmp(&(bc * ar)) {
-        Ordering::Greater => x_squared.reverse(),
-        Ordering::Less => x_squared,
-        Ordering::Equal => Ordering::Equal,
+impl From<Uhd> for Slicing {
+    fn from(uhd: Uhd) -> Self {
+        Self::Uhd(uhd)
     }
-}
-
-/// The same for an exact tie, as 64-bit floating point sees it. In a tie x is itself a ratio of the table.
-fn compare_rounded_errors(picture: Size, a: (u32, u32), b: (u32, u32)) -> Ordering {
-    let error = |grid: (u32, u32)| Some((ln(picture.width, picture.height)? - ln(grid.0, grid.1)?).abs());
-    error(a).zip(error(b)).and_then(|(a, b)| a.partial_cmp(&b)).unwrap_or(Ordering::Equal)
 }
 
 impl Layout {

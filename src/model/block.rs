@@ -12,6 +12,8 @@ pub struct Names {
     pub attention_norm: &'static str,
     pub attention_out: &'static str,
     pub ffn_norm: &'static str,
+    pub ffn_up: &'static str,
+    pub ffn_down: &'static str,
 }
 
 /// Layer `index` on the rows `x`. A decoder's remembers all positions so far and says how it mixes them; without a mixer,
@@ -42,13 +44,13 @@ pub fn block(
     let (up, bias) = ([c.inner, c.width], c.bias == Bias::All);
     let h = if c.gated {
         let gate = linear(g, h, &part("ffn_gate"), up, bias);
-        let h = linear(g, h, &part("ffn_up"), up, bias);
+        let h = linear(g, h, &part(names.ffn_up), up, bias);
         g.gate(gate, h, Some(c.act))
     } else {
-        let (w, b) = weights(g, &part("ffn_up"), up, bias);
+        let (w, b) = weights(g, &part(names.ffn_up), up, bias);
         g.linear(h, w, b, Some(c.act))
     };
-    let h = linear(g, h, &part("ffn_down"), [c.width, c.inner], bias);
+    let h = linear(g, h, &part(names.ffn_down), [c.width, c.inner], bias);
     let y = residual(g, x, h, c);
     g.name(y, format!("{}.{index}", names.prefix))
 }

@@ -50,8 +50,14 @@ pub fn decode(c: &TextConfig) -> Result<Graph> {
 }
 
 fn layers(g: &mut Builder, mut x: Value, c: &TextConfig) -> Value {
-    let names =
-        Names { prefix: "blk", attention_norm: "attn_norm", attention_out: "attn_output", ffn_norm: c.ffn_norm };
+    let names = Names {
+        prefix: "blk",
+        attention_norm: "attn_norm",
+        attention_out: "attn_output",
+        ffn_norm: c.ffn_norm,
+        ffn_up: "ffn_up",
+        ffn_down: "ffn_down",
+    };
     // Rows of pictures are scaled with the others: files of such models hold them divided by it.
     x = scaled(g, x, c.embedding_scale);
     for (index, mixer) in c.mixers.iter().enumerate() {

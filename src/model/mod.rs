@@ -4,13 +4,18 @@ mod block;
 mod config;
 mod connector;
 mod decoder;
+mod inputs;
 mod positions;
 mod recurrent;
 mod vision;
 mod weights;
 
-pub use config::{Bias, ConnectorConfig, DeltaSizes, LayerConfig, Mixer, Rope, TextConfig, VisionConfig, VlmConfig};
+pub use config::{
+    Bias, ConnectorConfig, DeltaSizes, LayerConfig, Merger, Mixer, Positions, Projection, Projector,
+    ResamplerPositions, Rope, TextConfig, VisionConfig, VlmConfig,
+};
 pub use decoder::{IDS, LAST, LOGITS, ORDER, PICTURES, decode, prefill};
+pub use inputs::{PATCHES, ViewInput, ViewInputs, view_inputs};
 pub use positions::{interpolate, resampler_positions};
-pub use vision::{KEY_POSITIONS, PATCHES, POSITIONS, QUERY_POSITIONS, ViewInputs, view, view_inputs};
+pub use vision::view;
 pub use weights::{check, check_leftover};

@@ -16,7 +16,6 @@ use super::raster::{Drawing, draw};
 use super::scene::Scene;
 use crate::error::{Error, Result};
 use crate::image::Rgb;
-use crate::image::resize::PassOrder;
 use crate::image::slice::Layout;
 use crate::image::views::views;
 
@@ -46,7 +45,7 @@ impl Sample {
         let scene = compose(seed, kit)?;
         let drawing = draw(&scene, &kit.fonts);
         let layout = kit.slicing.layout(scene.width, scene.height)?;
-        let views = views(&drawing.picture, &layout, PassOrder::default());
+        let views = views(&drawing.picture, &layout);
         let entries = ask(&scene);
         Ok(Self { scene, drawing, layout, views, entries })
     }

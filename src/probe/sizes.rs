@@ -3,7 +3,7 @@
 //! Training batches pictures of one layout, so its sizes are multiples of a few aspects; tests draw sizes freely.
 
 use super::rng::Rng;
-use crate::image::slice::Slicing;
+use crate::image::slice::Uhd;
 
 /// How many slices a picture gets.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -15,7 +15,7 @@ enum Cut {
 
 impl Cut {
     /// What the area of a picture asks for. (Three slices' worth of a square become four: the slicer looks one further.)
-    fn of(width: u32, height: u32, slicing: &Slicing) -> Self {
+    fn of(width: u32, height: u32, slicing: &Uhd) -> Self {
         match (width * height).div_ceil(slicing.area_side * slicing.area_side) {
             0..=1 => Self::None,
             2..=3 => Self::Few,
@@ -47,7 +47,7 @@ const ASPECTS: [(u32, u32, [f32; 3]); 15] = [
 const CUTS: [f32; 3] = [0.55, 0.15, 0.30];
 
 /// The width and height of a training picture.
-pub fn training(rng: &mut Rng, slicing: &Slicing) -> (u32, u32) {
+pub fn training(rng: &mut Rng, slicing: &Uhd) -> (u32, u32) {
     let wanted = [Cut::None, Cut::Few, Cut::Full][rng.weighted(&CUTS)];
     loop {
         let (a, b, _) = ASPECTS[rng.weighted(&ASPECTS.map(|(_, _, weights)| weights[wanted as usize]))];
@@ -63,7 +63,7 @@ pub fn training(rng: &mut Rng, slicing: &Slicing) -> (u32, u32) {
 }
 
 /// The width and height of a test picture: any, 32…2048, aspect up to 8.
-pub fn free(rng: &mut Rng, slicing: &Slicing) -> (u32, u32) {
+pub fn free(rng: &mut Rng, slicing: &Uhd) -> (u32, u32) {
     let wanted = [Cut::None, Cut::Few, Cut::Full][rng.weighted(&CUTS)];
     loop {
         // 2^±1.5 stretches the sides to an aspect of 8; most pictures stay within 2.
@@ -80,7 +80,7 @@ pub fn free(rng: &mut Rng, slicing: &Slicing) -> (u32, u32) {
 
 /// The root of the area, in pixels. Large pictures are mostly drawn at one to two times what the views keep: what is
 /// lost in the resize anyway costs only time.
-fn side(rng: &mut Rng, cut: Cut, slicing: &Slicing) -> f32 {
+fn side(rng: &mut Rng, cut: Cut, slicing: &Uhd) -> f32 {
     let unit = slicing.area_side as f32;
     match cut {
         Cut::None if rng.chance(0.15) => rng.range(0.3, 0.7) * unit,

@@ -133,8 +133,7 @@ impl Answering {
             match *item {
                 Item::Token(id) => ids.push(id),
                 Item::PictureRow { picture, view, row } => {
-                    let at = view as usize * model.config.connector.rows() + row as usize;
-                    let seen = pictures.get(picture as usize).and_then(|p| p.rows.get(at * width..(at + 1) * width));
+                    let seen = pictures.get(picture as usize).and_then(|p| p.row(view, row, width));
                     let lost = || Error::internal("The prompt names a picture that was forgotten; report this.");
                     rows.extend_from_slice(seen.ok_or_else(lost)?);
                 }

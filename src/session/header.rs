@@ -1,15 +1,16 @@
-//! What the two headers say of everything but the network: vocabulary, slicing, schema, and whether they are a pair.
+//! What the two headers say of everything but the network and its pictures: vocabulary, template, and whether they are a
+//! pair.
 
 use sha2::{Digest, Sha256};
 
 use crate::{
     error::{Error, Result},
     gguf::{File, Header, Value},
-    image::slice::{Knobs, Slicing},
+    image::slice::Slicing,
     model::VlmConfig,
     protocol::ModelInfo,
     text::{
-        prompt::{Overview, Schema},
+        schema::Schema,
         template::Template,
         tokenizer::{Tokenizer, Vocabulary},
     },
@@ -71,38 +72,14 @@ pub fn check_vocabulary(tokenizer: &Tokenizer, rows: usize) -> Result<()> {
     )))
 }
 
-pub fn template(h: &Header, tokenizer: &Tokenizer) -> Result<Template> {
+pub fn template(h: &Header, tokenizer: &Tokenizer, schema: &Schema) -> Result<Template> {
     let vocabulary = tokenizer.vocabulary();
     let spelling = |id: Option<u32>| id.and_then(|id| vocabulary.tokens.get(id as usize)).map_or("", String::as_str);
-    Template::new(h.text("tokenizer.chat_template")?, spelling(vocabulary.bos), spelling(vocabulary.eos))
+    Template::new(h.text("tokenizer.chat_template")?, spelling(vocabulary.bos), spelling(vocabulary.eos), schema)
 }
 
-pub fn slicing(h: &Header) -> Result<Slicing> {
-    let knob = |name: &str| h.optional_size(&format!("loupe.slicing.{name}")).map(|n| n.map(|n| n as u32));
-    Slicing::from_knobs(&Knobs {
-        preset: h.text("loupe.slicing.preset")?.to_owned(),
-        area_side: knob("area_side")?,
-        align: knob("align")?,
-        max_slices: knob("max_slices")?,
-        round: h.get("loupe.slicing.round").and_then(Value::text).map(str::to_owned),
-    })
-}
-
-pub fn schema(h: &Header, tokenizer: &Tokenizer) -> Result<Schema> {
-    let overview = match h.text("loupe.schema.overview")? {
-        "first" => Overview::First,
-        "last" => Overview::Last,
-        other => {
-            return Err(Error::model(format!(
-                "The model puts the overview `{other}`; this build knows first and last."
-            )));
-        }
-    };
-    let (columns, rows) = (h.text("loupe.schema.column_separator")?, h.text("loupe.schema.row_separator")?);
-    Schema::new(tokenizer, columns, rows, overview)
-}
-
-pub fn info(text: &File, vision: &File, config: &VlmConfig) -> Result<ModelInfo> {
+pub fn info(text: &File, vision: &File, config: &VlmConfig, slicing: &Slicing) -> Result<ModelInfo> {
+    let square = config.vision.grid(slicing.side(), slicing.side());
     let mut hash = Sha256::new();
     hash.update(text.sha256);
     hash.update(vision.sha256);
@@ -114,7 +91,7 @@ pub fn info(text: &File, vision: &File, config: &VlmConfig) -> Result<ModelInfo>
         parameters: u32::try_from(tensors.sum::<usize>()).unwrap_or(u32::MAX),
         bytes: u32::try_from(text.bytes + vision.bytes).unwrap_or(u32::MAX),
         context: config.text.context as u32,
-        max_slices: slicing(&vision.header)?.max_slices,
-        tokens_per_view: config.connector.rows() as u32,
+        max_slices: slicing.max_slices(),
+        tokens_per_view: config.view_rows(square) as u32,
     })
 }

@@ -5,9 +5,9 @@ use web_time::Instant;
 use super::open::Model;
 use crate::{
     error::Result,
-    image::{Rgb, decode, patches::patch_rows, slice::Layout, views::views},
+    image::{Rgb, Size, decode, patches::patch_rows, slice::Layout, views::views},
     protocol::{Event, Phase, SeeTimings},
-    text::prompt::PictureShape,
+    text::prompt::{self, PictureShape},
 };
 
 /// A picture as it was handed over.
@@ -27,19 +27,38 @@ pub enum Source {
 
 /// A picture that was looked at.
 pub struct Picture {
-    /// How it was cut.
-    pub layout: Layout,
-    /// The rows of its views in prompt order, `[views · rows a view, width]`.
-    pub rows: Vec<f32>,
+    /// What a prompt needs to know of it.
+    pub shape: PictureShape,
+    /// Tokens it takes, markers included.
+    pub tokens: u32,
+    /// The rows of its views, the slices' row by row, then the overview's, `[rows of all views, width]`.
+    rows: Vec<f32>,
+}
+
+impl Picture {
+    /// A row of a view.
+    pub fn row(&self, view: u32, row: u32, width: usize) -> Option<&[f32]> {
+        // Slices are alike, and the overview comes last.
+        let at = view as usize * self.shape.slice as usize + row as usize;
+        self.rows.get(at * width..(at + 1) * width)
+    }
 }
 
 /// A picture being looked at.
 pub struct Looking {
     pub id: u32,
     source: Option<Source>,
-    cut: Option<(Layout, std::vec::IntoIter<Rgb>)>,
+    cut: Option<(Cut, std::vec::IntoIter<Rgb>)>,
     rows: Vec<f32>,
     timings: SeeTimings,
+}
+
+/// How a picture was cut, and what it will take in prompts.
+#[derive(Clone, Copy)]
+struct Cut {
+    layout: Layout,
+    shape: PictureShape,
+    tokens: u32,
 }
 
 impl Looking {
@@ -53,12 +72,12 @@ impl Looking {
             self.cut(source, model, events)?;
             return Ok(None);
         }
-        let Some((layout, rest)) = &mut self.cut else { return Ok(None) };
-        let total = layout.views();
+        let Some((cut, rest)) = &mut self.cut else { return Ok(None) };
+        let total = cut.layout.views();
         if let Some(view) = rest.next() {
             let start = Instant::now();
             let patch = model.config.vision.patch as u32;
-            let grid = [view.height / patch, view.width / patch].map(|n| n as usize);
+            let grid = model.config.vision.grid(view.width, view.height);
             let patches = patch_rows(&view, patch, &model.normalise)?;
             self.rows.extend(model.encode(&patches, grid, None).await?);
             self.timings.encode_ms += milliseconds(start);
@@ -68,7 +87,8 @@ impl Looking {
             return Ok(None);
         }
         events.push(Event::Seen { picture: self.id, timings: self.timings });
-        Ok(Some(Picture { layout: *layout, rows: std::mem::take(&mut self.rows) }))
+        let Cut { shape, tokens, .. } = *cut;
+        Ok(Some(Picture { shape, tokens, rows: std::mem::take(&mut self.rows) }))
     }
 
     fn cut(&mut self, source: Source, model: &Model, events: &mut Vec<Event>) -> Result<()> {
@@ -80,24 +100,31 @@ impl Looking {
         self.timings.decode_ms = milliseconds(start);
         let start = Instant::now();
         let layout = model.slicing.layout(picture.width, picture.height)?;
-        let views = views(&picture, &layout, Default::default());
+        let shape = shape(&layout, model);
+        let tokens = prompt::encode(&model.tokenizer, &model.schema.picture(0, shape))?.len() as u32;
+        let cut = Cut { layout, shape, tokens };
+        let views = views(&picture, &layout);
         self.timings.slice_ms = milliseconds(start);
-        events.push(Event::Sliced { picture: self.id, layout: describe(&layout, model) });
+        events.push(Event::Sliced { picture: self.id, layout: describe(&cut) });
         events.push(Event::Progress { phase: Phase::Encode, done: 0, total: layout.views() });
-        self.cut = Some((layout, views.into_iter()));
+        self.cut = Some((cut, views.into_iter()));
         Ok(())
     }
 }
 
-/// What a prompt needs to know of the picture.
+/// What a prompt needs to know of a picture that is cut like this.
 pub fn shape(layout: &Layout, model: &Model) -> PictureShape {
-    let (columns, rows) = layout.grid.map_or((0, 0), |g| (g.columns, g.rows));
-    PictureShape { columns, rows, per_view: model.config.connector.rows() as u32 }
+    let rows = |view: Size| {
+        let grid = model.config.vision.grid(view.width, view.height);
+        model.config.view_rows(grid) as u32
+    };
+    let (columns, slice_rows, slice) = layout.grid.map_or((0, 0, 0), |g| (g.columns, g.rows, rows(g.slice)));
+    PictureShape { columns, rows: slice_rows, slice, overview: rows(layout.overview) }
 }
 
-fn describe(layout: &Layout, model: &Model) -> crate::protocol::Layout {
-    let tokens = model.schema.picture(0, shape(layout, model)).len();
-    let size = |s: crate::image::Size| [s.width, s.height];
+fn describe(cut: &Cut) -> crate::protocol::Layout {
+    let layout = &cut.layout;
+    let size = |s: Size| [s.width, s.height];
     crate::protocol::Layout {
         width: layout.picture.width,
         height: layout.picture.height,
@@ -105,7 +132,7 @@ fn describe(layout: &Layout, model: &Model) -> crate::protocol::Layout {
         rows: layout.grid.map_or(0, |g| g.rows),
         slice: layout.grid.map_or([0, 0], |g| size(g.slice)),
         overview: size(layout.overview),
-        tokens: tokens as u32,
+        tokens: cut.tokens,
     }
 }
 

@@ -4,6 +4,7 @@
 //! (one view, one chunk of a prompt, one token), so that whoever drives it can stop between any two.
 
 mod answer;
+mod family;
 mod header;
 mod look;
 mod open;
@@ -12,7 +13,7 @@ mod resume;
 
 use std::collections::VecDeque;
 
-pub use look::Source;
+pub use look::{Source, shape as picture_shape};
 pub use open::{Model, Profile};
 pub use opening::Opening;
 
@@ -26,10 +27,7 @@ use crate::{
     gguf::File,
     image::slice::Slicing,
     protocol::{Answer, AskOptions, Event, Finish, ModelInfo, Usage},
-    text::{
-        prompt::{self, Item},
-        template::Message,
-    },
+    text::prompt::Item,
 };
 
 /// A model, the pictures it has seen, and a conversation about them.
@@ -273,19 +271,16 @@ impl Session {
     /// The whole conversation as the model reads it, up to where it answers when `open` is set, and how many of its tokens
     /// are pictures; each picture stands before the first question that came after it.
     fn prompt(&self, open: bool) -> Result<(Vec<Item>, u32)> {
-        let (model, mut messages, mut shown) = (&self.model, Vec::new(), 0);
+        let (model, mut messages, mut shown) = (&self.model, Vec::new(), 0usize);
         for turn in &self.turns {
-            let content = prompt::message(&model.tokenizer, turn.pictures - shown, &turn.question);
-            shown = turn.pictures;
-            messages.push(Message { role: "user", content });
+            let pictures = turn.pictures - std::mem::replace(&mut shown, turn.pictures);
+            messages.push(model.message("user", pictures, &turn.question));
             if let Some(answer) = &turn.answer {
-                messages.push(Message { role: "assistant", content: prompt::message(&model.tokenizer, 0, answer) });
+                messages.push(model.message("assistant", 0, answer));
             }
         }
-        let rendered = model.template.render(&messages, open)?;
-        let shapes: Vec<_> = self.pictures.iter().map(|p| look::shape(&p.layout, model)).collect();
-        let items = prompt::items(&model.tokenizer, &model.schema, &rendered, &shapes)?;
-        let tokens: usize = shapes.iter().map(|&shape| model.schema.picture(0, shape).len()).sum();
-        Ok((items, tokens as u32))
+        let shapes: Vec<_> = self.pictures.iter().map(|p| p.shape).collect();
+        let tokens = self.pictures.iter().map(|p| p.tokens).sum();
+        Ok((model.prompt(&messages, open, &shapes)?, tokens))
     }
 }

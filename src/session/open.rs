@@ -2,16 +2,21 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::header;
+use super::{family, header};
 use crate::{
     error::{Error, Result},
     exec::{AnyExecutor, Executor, Input},
     gguf::{File, Header, TensorInfo},
     graph::{Graph, Live, Plan, Trace},
     image::{patches::Normalise, slice::Slicing},
-    model::{self, ViewInputs, VlmConfig},
+    model::{self, ViewInput, ViewInputs, VlmConfig},
     protocol::ModelInfo,
-    text::{prompt::Schema, template::Template, tokenizer::Tokenizer},
+    text::{
+        prompt::{self, Item, PictureShape},
+        schema::Schema,
+        template::{Message, Template},
+        tokenizer::Tokenizer,
+    },
 };
 
 /// A model, its executor, and what turns pictures and words into its rows and back.
@@ -69,7 +74,7 @@ impl Network {
         let tensors: BTreeMap<&str, &TensorInfo> =
             [text, vision].iter().flat_map(|h| &h.tensors).map(|t| (t.name.as_str(), t)).collect();
         // Any grid serves to check the vision weights: their shapes do not depend on it.
-        for graph in [&prefill, &decode, &model::view(&config, 1)?] {
+        for graph in [&prefill, &decode, &model::view(&config, [config.merged(); 2])?] {
             model::check(graph, |name| tensors.get(name).copied())?;
         }
         model::check_leftover(&prefill, config.text.mixers.len(), text.tensors.iter())?;
@@ -105,20 +110,24 @@ impl Model {
         executor: AnyExecutor,
     ) -> Result<Self> {
         header::check_vocabulary(&tokenizer, config.text.vocabulary)?;
-        let side = config.vision.table_side;
+        let (side, width) = (config.vision.table_side, config.vision.layer.width);
+        let rows = side * side + usize::from(config.vision.class_token);
         let table = vision.tensors.remove(POSITION_TABLE);
-        let table = table.filter(|t| t.matrix() == [side * side, config.vision.layer.width]);
+        let table = table.filter(|t| t.matrix() == [rows, width]);
         let position_table = table.as_ref().and_then(|t| t.floats()).ok_or_else(|| {
             Error::model(format!(
-                "The table `{POSITION_TABLE}` should have {side} × {side} rows of F32 or F16; the file is damaged or not supported."
+                "The table `{POSITION_TABLE}` should have {rows} rows of {width} numbers in F32 or F16; the file is damaged or not supported."
             ))
         })?;
+        let slicing = family::slicing(&vision.header, &config)?;
+        let schema = family::schema(&vision.header, &config)?;
+        schema.check(&tokenizer, &slicing.places())?;
         let mut this = Self {
-            info: header::info(&text, &vision, &config)?,
-            slicing: header::slicing(&vision.header)?,
+            info: header::info(&text, &vision, &config, &slicing)?,
+            slicing,
             normalise: Normalise { mean: config.vision.mean, std: config.vision.std },
-            schema: header::schema(&vision.header, &tokenizer)?,
-            template: header::template(&text.header, &tokenizer)?,
+            template: header::template(&text.header, &tokenizer, &schema)?,
+            schema,
             tokenizer,
             profile: None,
             executor,
@@ -139,7 +148,22 @@ impl Model {
         self.executor.description()
     }
 
-    /// Encodes one view: its patches `[rows·columns, 3·patch²]` become `[tokens per view, width]`.
+    /// What was said, as the template wants it: nothing in the words can be taken for a picture or a special token.
+    pub fn message(&self, role: &'static str, pictures: usize, words: &str) -> Message {
+        Message { role, pictures, words: self.tokenizer.quote(words, self.template.placeholder()) }
+    }
+
+    /// A conversation about pictures of these shapes as the decoder reads it, up to where it answers when `open` is set.
+    ///
+    /// # Errors
+    /// A model error when the template refuses the conversation or loses a picture; a usage error when its text cannot be
+    /// cut into tokens.
+    pub fn prompt(&self, messages: &[Message], open: bool, pictures: &[PictureShape]) -> Result<Vec<Item>> {
+        let rendered = self.template.render(messages, open)?;
+        prompt::items(&self.tokenizer, &self.schema, &rendered, self.template.placeholder(), pictures)
+    }
+
+    /// Encodes one view: its patches `[rows·columns, 3·patch²]` become `[rows of the view, width]`.
     ///
     /// # Errors
     /// An internal error when a step fails.
@@ -150,17 +174,16 @@ impl Model {
         trace: Option<&mut Trace>,
     ) -> Result<Vec<f32>> {
         if !self.views.contains_key(&[rows, columns]) {
-            let plan = Plan::new(model::view(&self.config, rows * columns)?);
-            let inputs = model::view_inputs(&self.config, &self.position_table, rows, columns);
+            let plan = Plan::new(model::view(&self.config, [rows, columns])?);
+            let inputs = model::view_inputs(&self.config, &self.position_table, [rows, columns]);
             self.views.insert([rows, columns], (plan, inputs));
         }
-        let (plan, positions) = &self.views[&[rows, columns]];
-        let inputs = [
-            (model::PATCHES, Input::Matrix(patches)),
-            (model::POSITIONS, Input::Matrix(&positions.positions)),
-            (model::KEY_POSITIONS, Input::Matrix(&positions.keys)),
-            (model::QUERY_POSITIONS, Input::Matrix(&positions.queries)),
-        ];
+        let (plan, of_grid) = &self.views[&[rows, columns]];
+        let mut inputs = vec![(model::PATCHES, Input::Matrix(patches))];
+        inputs.extend(of_grid.iter().map(|(name, input)| match input {
+            ViewInput::Matrix(numbers) => (*name, Input::Matrix(numbers)),
+            ViewInput::Index(rows) => (*name, Input::Index(rows)),
+        }));
         let trace = trace.or(self.profile.as_mut().map(|p| &mut p.encode));
         self.executor.run(plan, &Live::default(), &inputs, trace)?;
         self.executor.read(0).await

@@ -1,14 +1,11 @@
 //! What the decoder is given: token ids and the rows of pictures, in order.
 //!
-//! A picture's place in a text is [`MARKER`]. There, LLaVA-UHD's spatial schema names the slices row by row, a separator
-//! between the slices of a row and another after each row, so that the decoder knows which slice lies where; the overview
-//! comes before or after them. Source: arXiv 2403.11703 §3.3; thunlp/LLaVA-UHD `llava/model/llava_arch.py`.
+//! A chat template prints a placeholder where a picture stands. There the model's [`Schema`] spells the picture out; what
+//! lies between two runs of picture rows is tokenised as one text, as the model's own processor does.
 
+use super::schema::Schema;
 use super::tokenizer::Tokenizer;
 use crate::error::{Error, Result};
-
-/// Stands for a picture in a message and in what a template makes of it.
-pub const MARKER: &str = "<image>";
 
 /// One position of the prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -33,71 +30,41 @@ pub struct PictureShape {
     pub columns: u32,
     /// Rows of slices; 0 when the picture is not cut.
     pub rows: u32,
-    /// Rows the connector makes of each view.
-    pub per_view: u32,
+    /// Rows the connector makes of each slice.
+    pub slice: u32,
+    /// Rows it makes of the overview.
+    pub overview: u32,
 }
 
-/// Whether the overview comes before the slices or after them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Overview {
-    /// Before (MiniCPM-V).
-    First,
-    /// After (LLaVA-UHD).
-    Last,
-}
-
-/// How a picture is spelled out.
+/// A part of a prompt that is being spelled out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Schema {
-    column_separator: Vec<u32>,
-    row_separator: Vec<u32>,
-    overview: Overview,
+pub enum Piece {
+    /// Text, in which special tokens may be named.
+    Text(String),
+    /// All rows of a view.
+    View {
+        /// Which of the conversation's pictures.
+        picture: u32,
+        /// Which of its views.
+        view: u32,
+        /// How many rows.
+        rows: u32,
+    },
 }
 
-impl Schema {
-    /// The separators are texts, which may name special tokens; an empty one leaves it out.
-    ///
-    /// # Errors
-    /// Those of [`Tokenizer::encode`].
-    pub fn new(tokenizer: &Tokenizer, column_separator: &str, row_separator: &str, overview: Overview) -> Result<Self> {
-        let encode = |text| tokenizer.encode(text, true);
-        Ok(Self { column_separator: encode(column_separator)?, row_separator: encode(row_separator)?, overview })
-    }
-
-    /// The prompt positions of a picture, separators among them.
-    pub fn picture(&self, picture: u32, shape: PictureShape) -> Vec<Item> {
-        let PictureShape { columns, rows, per_view } = shape;
-        let view = |view| (0..per_view).map(move |row| Item::PictureRow { picture, view, row });
-        let tokens = |ids: &[u32]| ids.iter().map(|&id| Item::Token(id)).collect::<Vec<_>>();
-        let mut slices = Vec::new();
-        for row in 0..rows {
-            for column in 0..columns {
-                slices.extend(view(row * columns + column));
-                let last = column + 1 == columns;
-                slices.extend(tokens(if last { &self.row_separator } else { &self.column_separator }));
-            }
-        }
-        let overview = view(rows * columns);
-        match self.overview {
-            Overview::First => overview.chain(slices).collect(),
-            Overview::Last => slices.into_iter().chain(overview).collect(),
-        }
-    }
-}
-
-/// What a person says, with the pictures shown along with it: markers first, and nothing in the words that could be taken
-/// for a marker or a special token.
-pub fn message(tokenizer: &Tokenizer, pictures: usize, words: &str) -> String {
-    MARKER.repeat(pictures) + &tokenizer.quote(words, MARKER)
-}
-
-/// The positions of a rendered conversation; the first marker is picture 0. Begins with the token that begins
-/// conversations, where the model wants one and the template has not put it there.
+/// The positions of a rendered conversation, in which `placeholder` stands for one picture after the other. Begins with the
+/// token that begins conversations, where the model wants one and the template has not put it there.
 ///
 /// # Errors
 /// A model error when the template has lost or doubled a picture; those of [`Tokenizer::encode`].
-pub fn items(tokenizer: &Tokenizer, schema: &Schema, rendered: &str, pictures: &[PictureShape]) -> Result<Vec<Item>> {
-    let chunks: Vec<_> = rendered.split(MARKER).collect();
+pub fn items(
+    tokenizer: &Tokenizer,
+    schema: &Schema,
+    rendered: &str,
+    placeholder: &str,
+    pictures: &[PictureShape],
+) -> Result<Vec<Item>> {
+    let chunks: Vec<_> = rendered.split(placeholder).collect();
     let places = chunks.len() - 1;
     if places != pictures.len() {
         return Err(Error::model(format!(
@@ -105,17 +72,43 @@ pub fn items(tokenizer: &Tokenizer, schema: &Schema, rendered: &str, pictures: &
             pictures.len()
         )));
     }
-    let mut items = Vec::new();
+    let mut pieces = Vec::new();
     for (i, chunk) in chunks.into_iter().enumerate() {
-        items.extend(tokenizer.encode(chunk, true)?.into_iter().map(Item::Token));
+        pieces.push(Piece::Text(chunk.to_owned()));
         if let Some(&shape) = pictures.get(i) {
-            items.extend(schema.picture(i as u32, shape));
+            pieces.extend(schema.picture(i as u32, shape));
         }
     }
+    let mut items = encode(tokenizer, &pieces)?;
     let vocabulary = tokenizer.vocabulary();
     let bos = vocabulary.bos.filter(|_| vocabulary.add_bos).map(Item::Token);
     if bos.is_some() && items.first().copied() != bos {
         items.splice(0..0, bos);
     }
+    Ok(items)
+}
+
+/// The positions of pieces; texts in a row are one text to the tokenizer.
+///
+/// # Errors
+/// Those of [`Tokenizer::encode`].
+pub fn encode(tokenizer: &Tokenizer, pieces: &[Piece]) -> Result<Vec<Item>> {
+    let mut items = Vec::new();
+    let mut text = String::new();
+    let flush = |text: &mut String, items: &mut Vec<Item>| -> Result<()> {
+        items.extend(tokenizer.encode(text, true)?.into_iter().map(Item::Token));
+        text.clear();
+        Ok(())
+    };
+    for piece in pieces {
+        match piece {
+            Piece::Text(more) => text.push_str(more),
+            &Piece::View { picture, view, rows } => {
+                flush(&mut text, &mut items)?;
+                items.extend((0..rows).map(|row| Item::PictureRow { picture, view, row }));
+            }
+        }
+    }
+    flush(&mut text, &mut items)?;
     Ok(items)
 }

@@ -9,6 +9,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Value;
 use minijinja::{Environment, Error as Jinja, ErrorKind as JinjaKind, State, context};
 
+use super::schema::Schema;
 use crate::error::{Error, Result};
 
 /// Instructions a template may run: thousands of turns.
@@ -22,8 +23,10 @@ const MOST_BYTES: usize = 4 << 20;
 pub struct Message {
     /// `system`, `user` or `assistant`.
     pub role: &'static str,
-    /// What was said, pictures as markers; see [`super::prompt`].
-    pub content: String,
+    /// Pictures shown along with the words, before them.
+    pub pictures: usize,
+    /// What was said.
+    pub words: String,
 }
 
 /// The template of a model.
@@ -31,16 +34,28 @@ pub struct Template {
     environment: Environment<'static>,
     bos: String,
     eos: String,
+    placeholder: &'static str,
+    content: Content,
+}
+
+/// What a template takes a message for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Content {
+    /// A list of pictures and texts; the template prints the placeholders.
+    Parts,
+    /// A text, in which placeholders stand already, each with this after it.
+    Text(&'static str),
 }
 
 const NAME: &str = "chat";
 
 impl Template {
-    /// Compiles `tokenizer.chat_template`; `bos` and `eos` are the spellings of the tokens that the template may name.
+    /// Compiles `tokenizer.chat_template`; `bos` and `eos` are the spellings of the tokens that the template may name, and
+    /// `schema` knows what it may print for a picture.
     ///
     /// # Errors
     /// A model error when it is not Jinja.
-    pub fn new(source: &str, bos: &str, eos: &str) -> Result<Self> {
+    pub fn new(source: &str, bos: &str, eos: &str, schema: &Schema) -> Result<Self> {
         let mut environment = Environment::new();
         environment.set_fuel(Some(FUEL));
         environment.set_recursion_limit(64);
@@ -53,10 +68,43 @@ impl Template {
             Err(Jinja::new(JinjaKind::InvalidOperation, message))
         });
         environment.set_unknown_method_callback(python_method);
-        environment.add_template_owned(NAME, source.to_string()).map_err(|cause| {
+        // What the model said, for trainers: the text is the same without.
+        let mut source = source.to_owned();
+        for (open, close) in [("{%", "%}"), ("{%-", "%}"), ("{%", "-%}"), ("{%-", "-%}")] {
+            for (theirs, ours) in [("generation", "if true"), ("endgeneration", "endif")] {
+                source = source.replace(&format!("{open} {theirs} {close}"), &format!("{open} {ours} {close}"));
+            }
+        }
+        environment.add_template_owned(NAME, source).map_err(|cause| {
             Error::model("The model's chat template cannot be read; get the file again.").because(cause)
         })?;
-        Ok(Self { environment, bos: bos.to_string(), eos: eos.to_string() })
+        let mut this = Self {
+            environment,
+            bos: bos.to_string(),
+            eos: eos.to_string(),
+            placeholder: schema.placeholders.first().copied().unwrap_or("<image>"),
+            content: Content::Parts,
+        };
+        let printed = this.printed(schema.placeholders);
+        match printed {
+            Some(placeholder) => this.placeholder = placeholder,
+            None => this.content = Content::Text(schema.after_placeholder),
+        }
+        Ok(this)
+    }
+
+    /// What stands for a picture in a rendered conversation. Words must not contain it.
+    pub fn placeholder(&self) -> &'static str {
+        self.placeholder
+    }
+
+    /// The placeholder that the template prints for a picture in a list, if it takes messages for lists: some join text and
+    /// text, and print a list's program text or fail.
+    fn printed(&self, placeholders: &[&'static str]) -> Option<&'static str> {
+        const WORDS: &str = "\u{fdd1}words\u{fdd1}";
+        let message = Message { role: "user", pictures: 1, words: WORDS.into() };
+        let text = self.render(&[message], true).ok().filter(|text| text.matches(WORDS).count() == 1)?;
+        placeholders.iter().copied().find(|placeholder| text.matches(placeholder).count() == 1)
     }
 
     /// The text of a conversation, up to where the model answers when `open` is set.
@@ -64,7 +112,7 @@ impl Template {
     /// # Errors
     /// A model error when the template refuses the conversation, in its own words, or does not come to an end.
     pub fn render(&self, messages: &[Message], open: bool) -> Result<String> {
-        let turn = |message: &Message| context! { role => message.role, content => message.content.as_str() };
+        let turn = |message: &Message| context! { role => message.role, content => self.content(message) };
         let input = context! {
             messages => messages.iter().map(turn).collect::<Value>(),
             add_generation_prompt => open,
@@ -84,6 +132,19 @@ impl Template {
         })?;
         String::from_utf8(text.0)
             .map_err(|cause| Error::internal("A template wrote half a character; report this.").because(cause))
+    }
+}
+
+impl Template {
+    fn content(&self, message: &Message) -> Value {
+        let words = message.words.as_str();
+        match self.content {
+            Content::Parts => {
+                let pictures = std::iter::repeat_n(context! { type => "image" }, message.pictures);
+                pictures.chain([context! { type => "text", text => words }]).collect()
+            }
+            Content::Text(after) => (format!("{}{after}", self.placeholder).repeat(message.pictures) + words).into(),
+        }
     }
 }
 
@@ -117,6 +178,17 @@ fn python_method(_: &mut State, value: &Value, method: &str, args: &[Value]) -> 
         ("startswith", Some(start)) => Ok(text.starts_with(start).into()),
         ("endswith", Some(end)) => Ok(text.ends_with(end).into()),
         ("split", Some(separator)) if !separator.is_empty() => Ok(text.split(separator).map(Value::from).collect()),
+        ("upper", None) => Ok(text.to_uppercase().into()),
+        ("lower", None) => Ok(text.to_lowercase().into()),
+        ("capitalize", None) => {
+            let mut letters = text.chars();
+            let first = letters.next().map(char::to_uppercase).into_iter().flatten();
+            Ok(first.chain(letters.flat_map(char::to_lowercase)).collect::<String>().into())
+        }
+        ("replace", Some(old)) => {
+            let new = args.get(1).and_then(Value::as_str).ok_or_else(unknown)?;
+            Ok(text.replace(old, new).into())
+        }
         ("split", None) => Ok(text.split_whitespace().map(Value::from).collect()),
         _ => Err(unknown()),
     }

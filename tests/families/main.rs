@@ -5,3 +5,4 @@
 
 mod fixture;
 mod text;
+mod vision;

@@ -215,17 +215,22 @@ fn attention(q: &[f32], k: &[f32], v: &[f32], heads: usize, kv_heads: usize, dim
     for r in 0..rows {
         for h in 0..heads {
             let at = h / (heads / kv_heads);
-            let seen = if mask == Mask::Causal { keys - rows + r + 1 } else { keys };
+            let seen = match mask {
+                Mask::Full => 0..keys,
+                Mask::Causal => 0..keys - rows + r + 1,
+                Mask::Windows(n) => r / n * n..(r / n + 1) * n,
+            };
             let dot = |j: usize| -> f64 {
                 (0..dim)
                     .map(|d| f64::from(q[(r * heads + h) * dim + d]) * f64::from(k[(j * kv_heads + at) * dim + d]))
                     .sum::<f64>()
                     / (dim as f64).sqrt()
             };
-            let weights: Vec<f64> = (0..seen).map(|j| dot(j).exp()).collect();
+            let weights: Vec<f64> = seen.clone().map(|j| dot(j).exp()).collect();
             let total: f64 = weights.iter().sum();
             for d in 0..dim {
-                let sum: f64 = (0..seen).map(|j| weights[j] * f64::from(v[(j * kv_heads + at) * dim + d])).sum();
+                let value = |j: usize| f64::from(v[(j * kv_heads + at) * dim + d]);
+                let sum: f64 = seen.clone().zip(&weights).map(|(j, weight)| weight * value(j)).sum();
                 want.push(sum / total);
             }
         }
@@ -240,6 +245,9 @@ fn attention_shares_heads_and_hides_the_future() {
         (5, 5, 4, 2, 16, Mask::Causal),
         (1, 9, 6, 3, 8, Mask::Causal),
         (2, 9, 4, 1, 72, Mask::Causal),
+        (12, 12, 4, 2, 8, Mask::Windows(4)),
+        (600, 600, 3, 3, 24, Mask::Windows(4)),
+        (6, 6, 2, 1, 8, Mask::Windows(6)),
     ] {
         let (q, k, v) =
             (noise(5, rows * heads * dim), noise(6, keys * kv_heads * dim), noise(7, keys * kv_heads * dim));
@@ -313,6 +321,24 @@ fn rows_are_gathered_joined_looked_up_and_ranked() {
     );
     // Largest first, the lower column among equals.
     close("top", &got, &[1., 2., 3., 3., 0., 1.], 0.0);
+}
+
+#[test]
+fn neighbouring_rows_are_folded() {
+    let x = noise(12, 6 * 5);
+    let graph = unary(6, 5, |g, x| {
+        let folded = g.fold(x, 3);
+        g.columns(folded, 1, 5, 5)
+    });
+    let got = run(graph, Live::default(), &[("x", Input::Matrix(&x))]);
+    // Of rows 0, 1 and 2 side by side, row 1; then row 4.
+    close("folded", &got, &f64s(&[&x[5..10], &x[20..25]].concat()), 0.0);
+    for wrong in [0, 4] {
+        let mut g = Builder::default();
+        let x = g.input("x", Rows::Fixed(6), 5);
+        let y = g.fold(x, wrong);
+        assert!(g.finish(vec![y]).is_err(), "six rows by {wrong}");
+    }
 }
 
 #[test]

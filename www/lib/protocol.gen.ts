@@ -181,7 +181,7 @@ context: number,
  */
 maxSlices: number, 
 /**
- * Tokens each view of a picture takes.
+ * Tokens that a square view of a picture takes, markers not counted; views of other shapes take about as many.
  */
 tokensPerView: number, };
 

@@ -4,7 +4,7 @@ use super::{
     Cpu,
     activate::{self, Activate, Gate},
     arena::Arena,
-    attend::{Attention, Shape, Source},
+    attend::{Attention, Shape, Source, windows},
     blocks,
     bound::Bound,
     convolve::{self, Convolve},
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     exec::Input,
-    graph::{Live, Node, Op, Plan, Value},
+    graph::{Live, Mask, Node, Op, Plan, Value},
 };
 
 /// What the nodes of one run see.
@@ -158,6 +158,15 @@ impl Cpu {
                 let (rows, keys) = (call.rows(q), call.rows(k));
                 let shape = Shape { rows, keys, heads, kv_heads, dim: node.cols / heads, scale, mask };
                 let (y, [q, k, v]) = operands!(q, k, v);
+                if let Mask::Windows(each) = mask {
+                    let (q, k, v) = (floats(q)?, floats(k)?, floats(v)?);
+                    let (own, kv) = (each * node.cols, each * node.cols / heads * kv_heads);
+                    machine.by_rows(y, own, &|part, y| {
+                        let keys = part.start / own * kv..part.end / own * kv;
+                        windows::attend(&shape, [&q[part], &k[keys.clone()], &v[keys]], y);
+                    });
+                    return Ok("f32");
+                }
                 machine.attend(&Attention { shape, q: floats(q)?, k, v }, y);
             }
             Op::Convolve { x, weight, state } => {
@@ -221,6 +230,11 @@ impl Cpu {
                         y.copy_from_slice(&x[start..start + len]);
                     }
                 });
+            }
+            Op::Fold { x, rows: _ } => {
+                // Rows in a row are side by side already.
+                let (y, [x]) = operands!(x);
+                y.copy_from_slice(floats(x)?);
             }
             Op::Concat(a, b) => {
                 let (y, [a, b]) = operands!(a, b);

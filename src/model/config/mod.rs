@@ -1,11 +1,13 @@
 //! What a pair of GGUF files says of its model.
 
+mod connector;
 mod text;
 mod vision;
 
 pub use self::{
+    connector::{ConnectorConfig, Projection, ResamplerPositions},
     text::{DeltaSizes, Mixer, TextConfig},
-    vision::{ConnectorConfig, VisionConfig},
+    vision::{Merger, Positions, Projector, VisionConfig},
 };
 
 use crate::{
@@ -101,6 +103,19 @@ impl VlmConfig {
         let text = TextConfig::read(text)?;
         let (vision, connector) = VisionConfig::read(vision, text.layer.width)?;
         Ok(Self { vision, connector, text })
+    }
+
+    /// How many patches along each side of a view become one row of the decoder; grids of patches are multiples of it.
+    pub fn merged(&self) -> usize {
+        self.connector.side() * if self.vision.merger.is_some() { 2 } else { 1 }
+    }
+
+    /// The rows of the decoder that a view of `rows × columns` patches becomes.
+    pub fn view_rows(&self, [rows, columns]: [usize; 2]) -> usize {
+        match self.connector {
+            ConnectorConfig::Resampler { queries, .. } => queries,
+            ConnectorConfig::Mlp { .. } => rows * columns / self.merged().pow(2),
+        }
     }
 }
 

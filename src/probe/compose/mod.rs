@@ -13,7 +13,7 @@ use super::scene::{Bounds, Family, Novelty, Scene, Wear};
 use super::sizes;
 use super::words::Words;
 use crate::error::Result;
-use crate::image::slice::Slicing;
+use crate::image::slice::Uhd;
 
 /// Seeds from here on are held out: no training picture comes from them.
 pub const HELD_OUT: u64 = 1 << 31;
@@ -25,7 +25,7 @@ pub struct Kit {
     /// The words.
     pub words: Words,
     /// How pictures will be cut, which decides how small things may be.
-    pub slicing: Slicing,
+    pub slicing: Uhd,
     /// How often each of [`Family::ALL`] is drawn.
     pub weights: [f32; 5],
 }
@@ -36,7 +36,7 @@ impl Kit {
     /// # Errors
     /// An internal error when a font does not parse.
     pub fn new() -> Result<Self> {
-        let slicing = Slicing { area_side: 112, align: 14, max_slices: 4, ..Slicing::preset("uhd-v1")? };
+        let slicing = Uhd { area_side: 112, align: 14, max_slices: 4, ..Uhd::V1 };
         Ok(Self {
             fonts: Fonts::committed()?,
             words: Words::committed(),

@@ -5,9 +5,12 @@
 //!
 //! The scores are in binary orders of magnitude (`scale·log₂e` is multiplied into the queries), so that 2ᵗ makes weights of
 //! them. What a query may not see is never computed, but for the rest of a panel.
+//!
+//! Windows of a few rows are too small to pack ([`windows`]).
 
 mod many;
 mod one;
+pub mod windows;
 
 use super::{
     isa::Isa,
@@ -87,7 +90,7 @@ impl Shape {
     /// How many keys query `row` sees.
     fn seen(&self, row: usize) -> usize {
         match self.mask {
-            Mask::Full => self.keys,
+            Mask::Full | Mask::Windows(_) => self.keys,
             Mask::Causal => self.keys - self.rows + row + 1,
         }
     }
