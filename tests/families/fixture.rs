@@ -35,6 +35,17 @@ pub struct Family {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Case {
     pub name: String,
+    /// Width, height and seed of each picture; all come before the first question.
+    pub pictures: Vec<[u32; 3]>,
+    /// Questions and answers before the question.
+    pub history: Vec<[String; 2]>,
+    pub question: String,
+    /// Width and height of each view of each picture.
+    pub views: Vec<Vec<[u32; 2]>>,
+    /// SHA-256 of each picture's views.
+    pub pixels: Vec<String>,
+    /// The prompt, placeholders expanded.
+    pub text: String,
     /// The prompt as tokens; a row of a picture is a placeholder.
     pub ids: Vec<u32>,
     /// Tokens of the greedy answer.

@@ -88,21 +88,22 @@ fn prompts_and_pixels_are_the_originals() {
 fn every_layer_and_row_is_the_originals() {
     for name in FAMILIES {
         let family = Family::load(name);
-        for (nth, executor) in executors().into_iter().enumerate() {
+        let executors = executors();
+        let last = executors.len() - 1;
+        for (nth, executor) in executors.into_iter().enumerate() {
             let mut model = open(&family, executor);
             let mut checked = 0;
-            for case in &family.cases {
-                // Large pictures show nothing new to a second executor.
-                if nth > 0 && case.ids.len() > 1000 {
-                    continue;
-                }
+            // The reference and the machine's best instructions see all, the others what the fixture has most of.
+            let cases = if nth == 0 || nth == last { &family.cases[..] } else { &family.cases[..2] };
+            for case in cases {
                 let (views, _) = looked_at(&model, &family, case);
                 for (i, view) in views.iter().enumerate() {
                     checked += encode(&mut model, &family, &format!("{}.view.{i}", case.name), view);
                 }
             }
+            // Of two cases every view's embedding, layers and rows.
             let layers = model.config.vision.layers;
-            assert!(checked > 30 + 2 * layers, "{name}: only {checked} stages were compared");
+            assert!(checked >= 2 * (layers + 2), "{name}: only {checked} stages were compared");
         }
     }
 }
@@ -125,7 +126,10 @@ fn encode(model: &mut Model, family: &Family, view: &str, pixels: &Rgb) -> usize
             checked += 1;
         }
     }
+    // Files of a decoder that scales its rows hold the connector divided by that.
+    let scale = model.config.text.embedding_scale.unwrap_or(1.0);
     let rows = if rows.len() / deep <= 8 { rows } else { three_rows(&rows, deep) };
+    let rows: Vec<f32> = rows.into_iter().map(|value| value * scale).collect();
     family.check(&format!("{view}.rows"), &rows, BOUND);
     checked + 1
 }
