@@ -15,6 +15,8 @@ pub mod model;
 #[cfg(feature = "probe")]
 pub mod probe;
 pub mod protocol;
+#[cfg(feature = "reference")]
+pub mod quantize;
 pub mod session;
 pub mod source;
 pub mod text;

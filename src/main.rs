@@ -20,6 +20,9 @@ enum Command {
     Ask(cli::ask::Args),
     /// Draw how a picture is sliced into a PNG, and print it.
     Slices(cli::slices::Args),
+    /// Write a model file anew with smaller weights.
+    #[cfg(feature = "reference")]
+    Quantize(cli::quantize::Args),
     /// Draw scenes with questions, for training and examination.
     #[cfg(feature = "probe")]
     Scenes(loupe::probe::cli::Args),
@@ -33,6 +36,8 @@ fn main() -> ExitCode {
     let result = match Loupe::parse().command {
         Command::Ask(args) => cli::ask::run(&args),
         Command::Slices(args) => cli::slices::run(&args),
+        #[cfg(feature = "reference")]
+        Command::Quantize(args) => cli::quantize::run(&args),
         #[cfg(feature = "probe")]
         Command::Scenes(args) => loupe::probe::cli::run(&args),
         #[cfg(feature = "probe")]

@@ -180,3 +180,31 @@ fn a_bad_model_is_code_4() {
         refused(&["ask", a, "x", "--model", &pair], 4, "download it again");
     }
 }
+
+#[test]
+fn quantize_writes_a_pair_that_answers() {
+    let dir = scratch("quantize");
+    for name in ["micro", "mmproj-micro"] {
+        let (from, to) = (fixture("stages").join(format!("{name}-f32.gguf")), dir.join(format!("{name}.gguf")));
+        let out = loupe(&["quantize", from.to_str().unwrap(), to.to_str().unwrap(), "Q8_0"]);
+        assert!(out.status.success(), "{}", text(&out.stderr));
+        assert!(text(&out.stdout).contains("MB in q8_0, from 0."), "{}", text(&out.stdout));
+    }
+    let picture = picture(&dir, "a.png", 40, 30);
+    let out = loupe(&["ask", "--model", dir.to_str().unwrap(), picture.to_str().unwrap(), "How many?"]);
+    assert!(out.status.success(), "{}", text(&out.stderr));
+}
+
+#[test]
+fn quantize_says_what_is_wrong_and_leaves_nothing_behind() {
+    let dir = scratch("quantize-wrong");
+    let (from, to) = (fixture("stages").join("micro-f32.gguf"), dir.join("out.gguf"));
+    let (from, to) = (from.to_str().unwrap(), to.to_str().unwrap());
+    refused(&["quantize", from, to, "q9"], 2, "q4_k_m");
+    refused(&["quantize", "no-such.gguf", to, "q8_0"], 4, "no-such.gguf");
+    refused(&["quantize", from, "no-such-folder/out.gguf", "q8_0"], 4, "no-such-folder/out.gguf");
+    let damaged = dir.join("damaged.gguf");
+    fs::write(&damaged, &fs::read(from).unwrap()[..100_000]).unwrap();
+    refused(&["quantize", damaged.to_str().unwrap(), to, "q8_0"], 4, "to its end");
+    assert_eq!(fs::read_dir(&dir).unwrap().count(), 1, "only the damaged file is there");
+}

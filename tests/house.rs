@@ -13,7 +13,7 @@ const LONGEST: usize = 500;
 const LONG: usize = 300;
 
 /// Each of our modules and those of ours it may use, besides itself.
-const MODULES: [(&str, &[&str]); 13] = [
+const MODULES: [(&str, &[&str]); 14] = [
     ("error", &[]),
     ("protocol", &["error", "source"]),
     ("source", &["error"]),
@@ -23,15 +23,16 @@ const MODULES: [(&str, &[&str]); 13] = [
     ("text", &["error", "gguf", "image"]),
     ("model", &["error", "gguf", "graph"]),
     ("exec", &["error", "gguf", "graph"]),
+    ("quantize", &["error", "gguf", "exec"]),
     ("session", &["error", "protocol", "gguf", "graph", "image", "text", "model", "exec"]),
     ("probe", &["error", "protocol", "image", "session"]),
     ("wasm", &["error", "protocol", "source", "gguf", "exec", "session"]),
-    ("cli", &["error", "protocol", "source", "gguf", "graph", "image", "exec", "session", "probe"]),
+    ("cli", &["error", "protocol", "source", "gguf", "graph", "image", "exec", "quantize", "session", "probe"]),
 ];
 
 /// Each library that has a home, and its homes: paths below `src/`, files or folders.
 const LIBRARIES: [(&str, &[&str]); 15] = [
-    ("candle_core", &["exec/reference.rs"]),
+    ("candle_core", &["exec/reference.rs", "quantize/codes.rs"]),
     ("candle_transformers", &[]),
     ("clap", &["main.rs", "cli", "probe/cli.rs"]),
     ("image", &["image/decode.rs"]),

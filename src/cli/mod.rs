@@ -6,5 +6,7 @@ mod cache;
 pub mod exam;
 mod fetch;
 pub mod model;
+#[cfg(feature = "reference")]
+pub mod quantize;
 pub mod slices;
 mod trace;

@@ -8,8 +8,10 @@ mod reader;
 mod stream;
 mod types;
 mod value;
+mod write;
 
 pub use header::{Header, TensorInfo};
 pub use stream::{File, Stream, Tensor};
 pub use types::GgmlType;
 pub use value::Value;
+pub use write::{Entries, bytes_of, padding, write_header};

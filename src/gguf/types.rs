@@ -20,24 +20,36 @@ pub enum GgmlType {
 }
 
 impl GgmlType {
+    /// Every type, with the number that stands for it in a file.
+    const CODES: [(u32, Self); 13] = [
+        (0, Self::F32),
+        (1, Self::F16),
+        (2, Self::Q4_0),
+        (3, Self::Q4_1),
+        (6, Self::Q5_0),
+        (7, Self::Q5_1),
+        (8, Self::Q8_0),
+        (10, Self::Q2_K),
+        (11, Self::Q3_K),
+        (12, Self::Q4_K),
+        (13, Self::Q5_K),
+        (14, Self::Q6_K),
+        (30, Self::BF16),
+    ];
+
     /// The type with this number in a file, if it is one Loupe reads.
     pub fn from_code(code: u32) -> Option<Self> {
-        Some(match code {
-            0 => Self::F32,
-            1 => Self::F16,
-            2 => Self::Q4_0,
-            3 => Self::Q4_1,
-            6 => Self::Q5_0,
-            7 => Self::Q5_1,
-            8 => Self::Q8_0,
-            10 => Self::Q2_K,
-            11 => Self::Q3_K,
-            12 => Self::Q4_K,
-            13 => Self::Q5_K,
-            14 => Self::Q6_K,
-            30 => Self::BF16,
-            _ => return None,
-        })
+        Self::CODES.iter().find(|(known, _)| *known == code).map(|&(_, ggml_type)| ggml_type)
+    }
+
+    /// The number that stands for it in a file.
+    pub fn code(self) -> u32 {
+        Self::CODES.iter().find(|(_, known)| *known == self).map_or(0, |&(code, _)| code)
+    }
+
+    /// Bytes of so many elements, a multiple of [`Self::block_len`].
+    pub fn bytes_of(self, elements: usize) -> usize {
+        elements / self.block_len() * self.block_bytes()
     }
 
     /// Elements in a block; rows are whole numbers of blocks.
