@@ -117,6 +117,8 @@ pub fn executors() -> Vec<AnyExecutor> {
     std::iter::once(AnyExecutor::Reference(Reference::default())).chain(cpus).collect()
 }
 
+/// `cargo xtask fixtures --check` names others than the committed ones.
 fn folder(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/families").join(name)
+    let committed = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/families");
+    std::env::var_os("LOUPE_FAMILIES").map_or_else(committed, PathBuf::from).join(name)
 }

@@ -105,13 +105,14 @@ fn words_read_as_the_original_reads_them() {
         }
         family.check("words.logits", &logits, bound);
 
+        let wanted = case.answer.as_deref().unwrap();
         let (mut answer, mut logits) = (vec![], logits);
-        for position in case.ids.len()..case.ids.len() + 8 {
+        for position in (case.ids.len()..).take(wanted.len()) {
             let id = largest(&logits);
             answer.push(id);
             logits = decoder.step(id, position);
         }
-        assert_eq!(Some(answer), case.answer, "{} on {}", family.name, decoder.executor.description());
+        assert_eq!(answer, wanted, "{} on {}", family.name, decoder.executor.description());
     }
 }
 

@@ -1,10 +1,11 @@
-//! `cargo xtask start · build · test · bench · train`: what a person types, in one place.
+//! `cargo xtask start · build · test · bench · train · fixtures`: what a person types, in one place.
 //!
 //! Depends on nothing, so that it is there in a second on a machine that has built nothing yet.
 
 mod bench;
 mod build;
 mod engine;
+mod fixtures;
 mod serve;
 mod steps;
 mod test;
@@ -19,7 +20,8 @@ usage: cargo xtask COMMAND
   build              build the package (pkg/dist) and the page (www/dist)
   test               everything that must hold: formatting, lints, tests, the page in a real browser
   bench [OPTIONS]    Loupe beside its rivals in one browser; benches/README.md has the options
-  train [ARGS]       train the built-in model from nothing";
+  train [ARGS]       train the built-in model from nothing
+  fixtures [ARGS]    tiny models of every family by their originals; --check: of a fresh seed, and test against them";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
         Some("test") => test::everything(),
         Some("bench") => bench::beside_rivals(rest),
         Some("train") => train::from_nothing(rest),
+        Some("fixtures") => fixtures::families(rest),
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;

@@ -2,17 +2,29 @@
 
 import logging
 import sys
+import tarfile
 from pathlib import Path
 
 import numpy as np
 
 
+PARTS = ("convert_hf_to_gguf.py", "conversion/", "gguf-py/", "tools/mtmd/legacy-models/")
+
+
 def find(root):
-    """llama.cpp's folder inside the unpacked sdist of llama_cpp_python."""
-    script = next(Path(root).rglob("convert_hf_to_gguf.py"), None)
-    if script is None:
-        raise SystemExit(f"{root} holds no convert_hf_to_gguf.py; unpack the sdist of llama_cpp_python there.")
-    return script.parent
+    """llama.cpp's folder inside the source package of llama_cpp_python, which is unpacked if it is not yet."""
+    def script():
+        return next(Path(root).rglob("convert_hf_to_gguf.py"), None)
+
+    package = next(Path(root).glob("llama_cpp_python-*.tar.gz"), None)
+    if script() is None and package is None:
+        raise SystemExit(f"{root} holds no source package of llama_cpp_python; `cargo xtask fixtures` fetches it.")
+    if script() is None:
+        with tarfile.open(package) as archive:
+            wanted = [m for m in archive if m.name.partition("/vendor/llama.cpp/")[2].startswith(PARTS)]
+            # The script comes last: where it is, all is.
+            archive.extractall(root, sorted(wanted, key=lambda m: m.name.endswith(PARTS[0])), filter="data")
+    return script().parent
 
 
 def load(root):

@@ -53,8 +53,8 @@ def main():
         family.llama = options.llama
         entries, _ = make(family, options.seed, options.to)
         size = sum(path.stat().st_size for path in (options.to / name).iterdir())
-        lead = min(entry.get("lead", float("inf")) for entry in entries)
-        print(f"{name}: {len(entries)} cases, {size} bytes, smallest lead of an answer {lead:.3f}, {time.monotonic() - begun:.0f} s")
+        told = sum(len(entry.get("answer", [])) for entry in entries)
+        print(f"{name}: {len(entries)} cases, {told} tokens of answers, {size} bytes, {time.monotonic() - begun:.0f} s")
         if size > family.largest:
             raise SystemExit(f"{name} is larger than {family.largest} bytes: make its widths or its cases fewer")
 

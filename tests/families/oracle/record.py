@@ -11,7 +11,8 @@ from safetensors.numpy import save_file
 import cases
 from pictures import picture
 
-ANSWER = 8  # tokens
+ANSWER = 8  # tokens, of which those are left out that rounding could decide
+LEAD = 0.02
 ALL_ROWS = 8  # a view of at most so many connector rows is recorded whole
 
 
@@ -50,16 +51,19 @@ def arranged(family, views, counts):
 
 
 def answer(family, inputs, logits):
-    """The greedy answer, and by how much each token of it led: the smallest lead."""
+    """The beginning of the greedy answer in which each token leads by at least LEAD, and the smallest lead."""
     taken, leads, inputs = [], [], dict(inputs)
     for _ in range(ANSWER):
         best = logits.topk(2)
+        lead = float(best.values[0] - best.values[1])
+        if lead < LEAD:
+            break
         taken.append(int(best.indices[0]))
-        leads.append(float(best.values[0] - best.values[1]))
+        leads.append(lead)
         ids = torch.cat([inputs["input_ids"], best.indices[:1][None]], 1)
         inputs |= {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
         logits = family.logits(inputs)
-    return taken, min(leads)
+    return taken, min(leads, default=LEAD)
 
 
 @torch.no_grad()
@@ -104,7 +108,7 @@ def check_that_pictures_matter(family, case):
     one, other = (family.logits(family.inputs(case, [picture(width, height, s)])[1]) for s in (seed, seed + 1))
     moved = float((one - other).abs().max())
     print(f"{family.name}: another picture moves the logits by {moved:.2f}")
-    assert moved > 0.1, f"{family.name}: another picture moves the logits by {moved} only"
+    assert moved > 0.05, f"{family.name}: another picture moves the logits by {moved} only"
 
 
 def write(family, out):
