@@ -9,6 +9,7 @@ use loupe::{
         cpu::{isa::Isa, pool::Pool},
     },
     gguf::File,
+    image::Rgb,
 };
 use serde::Deserialize;
 
@@ -108,6 +109,20 @@ impl Family {
 pub fn three_rows(matrix: &[f32], cols: usize) -> Vec<f32> {
     let rows = matrix.len() / cols;
     [0, rows / 2, rows - 1].iter().flat_map(|row| &matrix[row * cols..][..cols]).copied().collect()
+}
+
+/// The picture that a fixture's formula draws.
+pub fn picture([width, height, seed]: [u32; 3]) -> Rgb {
+    let mut pixels = Vec::with_capacity((width * height * 3) as usize);
+    for y in 0..height {
+        for x in 0..width {
+            for c in 0..3 {
+                let smooth = x * 7 + y * 13 + c * 53 + ((x * y) >> 5) + seed * 31;
+                pixels.push(((smooth ^ ((x >> 3) * (y >> 2) * 5)) & 255) as u8);
+            }
+        }
+    }
+    Rgb::new(width, height, pixels).unwrap()
 }
 
 /// The reference, then the processor with all instructions it has.

@@ -6,3 +6,4 @@
 mod fixture;
 mod text;
 mod vision;
+mod whole;

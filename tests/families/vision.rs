@@ -9,26 +9,12 @@ use loupe::{
 };
 use sha2::{Digest, Sha256};
 
-use crate::fixture::{Case, FAMILIES, Family, executors, three_rows};
+use crate::fixture::{Case, FAMILIES, Family, executors, picture, three_rows};
 
 /// Both sides round each product and sum to f32. Over a dot product of n terms, errors of random sign grow as √n·2⁻²⁴; the
 /// longest has 768 terms, a value passes through about six such sums in each of up to five layers, and each side errs on its
 /// own.
 const BOUND: f32 = 2.0 * 30.0 * 27.7 * 5.96e-8;
-
-/// The picture that a fixture's formula draws.
-fn picture([width, height, seed]: [u32; 3]) -> Rgb {
-    let mut pixels = Vec::with_capacity((width * height * 3) as usize);
-    for y in 0..height {
-        for x in 0..width {
-            for c in 0..3 {
-                let smooth = x * 7 + y * 13 + c * 53 + ((x * y) >> 5) + seed * 31;
-                pixels.push(((smooth ^ ((x >> 3) * (y >> 2) * 5)) & 255) as u8);
-            }
-        }
-    }
-    Rgb::new(width, height, pixels).unwrap()
-}
 
 fn open(family: &Family, executor: AnyExecutor) -> Model {
     Model::open(family.file("text"), family.file("mmproj"), executor).unwrap()
