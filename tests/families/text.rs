@@ -186,13 +186,46 @@ fn headers_that_do_not_fit_are_refused_by_name() {
     }
 }
 
+/// A family's header with another value, of this type, for a key.
+fn header_with(family: &str, key: &str, kind: u32, value: &[u8]) -> Header {
+    let mut bytes = Family::load(FAMILIES.into_iter().find(|name| *name == family).unwrap()).bytes("text");
+    // The key that is there, if any, gets another name.
+    if let Some(at) = bytes.windows(key.len()).position(|w| w == key.as_bytes()) {
+        bytes[at] = b'-';
+    }
+    // The count of metadata follows that of tensors; after it comes the first entry.
+    let count = u64::from_le_bytes(bytes[16..24].try_into().unwrap()) + 1;
+    bytes[16..24].copy_from_slice(&count.to_le_bytes());
+    let entry = [&(key.len() as u64).to_le_bytes()[..], key.as_bytes(), &kind.to_le_bytes(), value].concat();
+    bytes.splice(24..24, entry);
+    Header::parse(&bytes).unwrap().unwrap()
+}
+
+fn text_value(text: &str) -> Vec<u8> {
+    [&(text.len() as u64).to_le_bytes()[..], text.as_bytes()].concat()
+}
+
 #[test]
-fn unknown_kinds_are_refused_by_name() {
-    let mut bytes = Family::load("smolvlm").bytes("text");
-    let key = b"general.architecture";
-    // After the key come the value's type and length.
-    let at = bytes.windows(key.len()).position(|w| w == key).unwrap() + key.len() + 4 + 8;
-    bytes[at..at + 5].copy_from_slice(b"gemma");
-    let why = refusal(&Header::parse(&bytes).unwrap().unwrap()).unwrap();
-    assert!(why.contains("`gemma`") && why.contains("`qwen35`"), "{why}");
+fn what_is_not_run_is_refused_by_name() {
+    let kind = header_with("smolvlm", "general.architecture", 8, &text_value("gemma3"));
+    let why = refusal(&kind).unwrap();
+    assert!(why.contains("`gemma3`") && why.contains("`qwen35`"), "{why}");
+    let yarn = header_with("minicpmv-qwen3", "qwen3.rope.scaling.type", 8, &text_value("yarn"));
+    assert!(refusal(&yarn).unwrap().contains("`yarn`"));
+    // Of three layers, heads for two that differ.
+    let list = [&4u32.to_le_bytes()[..], &3u64.to_le_bytes(), &[1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0]].concat();
+    let uneven = header_with("lfm2vl", "lfm2.attention.head_count_kv", 9, &list);
+    assert!(refusal(&uneven).unwrap().contains("`lfm2.attention.head_count_kv`"));
+}
+
+#[test]
+fn long_rope_takes_its_short_factors() {
+    let mut header = header_with("minicpmv-minicpm", "minicpm.rope.scaling.type", 8, &text_value("longrope"));
+    assert!(refusal(&header).unwrap().contains("rope_factors_short.weight"), "they are not there");
+    let pairs = header.size("minicpm.attention.key_length").unwrap() / 2;
+    let tensor = header.tensors[0].clone();
+    header.tensors.push(TensorInfo { name: "rope_factors_short.weight".into(), shape: vec![pairs], ..tensor });
+    assert_eq!(refusal(&header), None);
+    let config = TextConfig::read(&header).unwrap();
+    assert_eq!(config.layer.rope.unwrap().factors, Some("rope_factors_short.weight"));
 }

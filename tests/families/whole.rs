@@ -157,6 +157,18 @@ impl Pair {
         (self.messages, self.shown) = (Vec::new(), 0);
     }
 
+    /// Asks the session alone, and stops it after some steps. A question that was stopped before a word was said was not asked.
+    fn stop(&mut self, question: &str, steps: usize) {
+        self.warm.ask(1, question, AskOptions::default());
+        (0..steps).for_each(|_| drop(pollster::block_on(self.warm.step())));
+        let stopped = self.warm.stop(1);
+        let [Event::Done { answer, .. }] = &stopped[..] else { panic!("{stopped:?}") };
+        if answer.usage.answer_tokens > 0 && !answer.text.is_empty() {
+            self.messages.push(self.cold.message("user", 0, question));
+            self.messages.push(self.cold.message("assistant", 0, &answer.text));
+        }
+    }
+
     /// Asks both; fails when they differ.
     fn ask(&mut self, question: &str) -> Answer {
         self.warm.ask(1, question, AskOptions { max_tokens: 6, ..AskOptions::default() });
@@ -206,6 +218,10 @@ fn what_a_session_keeps_changes_no_answer() {
             pair.forget();
             pair.ask(question);
         }
-        pair.ask("And the tree?");
+        // Stopped while it reads, and while it answers.
+        for steps in [1, 2, 3, 9] {
+            pair.stop("Describe the image in detail.", steps);
+            pair.ask("And the tree?");
+        }
     }
 }

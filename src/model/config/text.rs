@@ -207,10 +207,10 @@ const SHORT_FACTORS: &str = "rope_factors_short.weight";
 /// The tensor that divides the angles of rotary positions, if there is one.
 fn rope_factors(h: &Header, kind: &str) -> Result<Option<&'static str>> {
     let key = format!("{kind}.rope.scaling.type");
-    let holds = |name: &'static str| h.tensors.iter().any(|t| t.name == name).then_some(name);
+    let llama_3 = "rope_freqs.weight";
     match h.get(&key).and_then(Value::text).unwrap_or("none") {
-        "none" => Ok(holds("rope_freqs.weight")),
-        "longrope" => Ok(holds(SHORT_FACTORS)),
+        "none" => Ok(h.tensors.iter().any(|t| t.name == llama_3).then_some(llama_3)),
+        "longrope" => Ok(Some(SHORT_FACTORS)),
         other => Err(Error::model(format!(
             "The language model stretches its positions by `{other}` (`{key}`); this version of Loupe knows `longrope`, and Llama 3's."
         ))),
