@@ -24,6 +24,9 @@ pub struct Args {
     /// `owner/repo[:quant]` on the hub; the built-in model when left out.
     #[arg(long, value_delimiter = ',', value_name = "DIR|FILES|URL|HUB")]
     model: Vec<String>,
+    /// Cut pictures as this preset does, instead of as the model's makers do; `mtmd-…` is llama.cpp's way, for comparison.
+    #[arg(long, value_name = "PRESET")]
+    slicing: Option<String>,
     #[command(flatten)]
     executor: model::ExecutorArgs,
     /// Print to standard error how long each node of the network took, and what computed it.
@@ -80,6 +83,9 @@ pub fn run(args: &Args) -> Result<()> {
         return Err(Error::usage("Give a picture and a question."));
     };
     let mut session = model::open(&args.model, &args.executor)?;
+    if let Some(preset) = &args.slicing {
+        session.cut_as(preset)?;
+    }
     if args.trace {
         session.profile();
     }

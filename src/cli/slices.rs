@@ -20,9 +20,9 @@ pub struct Args {
     /// The model whose slicing is shown, named as for `loupe ask`.
     #[arg(long, value_delimiter = ',', value_name = "DIR|FILES|URL|HUB")]
     model: Vec<String>,
-    /// Show a published model's slicing instead, by the preset's name.
-    #[arg(long, conflicts_with = "model")]
-    preset: Option<String>,
+    /// Show the slicing of this preset; at the sizes of the model, where one is named.
+    #[arg(long, alias = "preset", value_name = "PRESET")]
+    slicing: Option<String>,
 }
 
 /// Runs the command.
@@ -30,9 +30,12 @@ pub fn run(args: &Args) -> Result<()> {
     let shown = args.picture.display();
     let unreadable = |e| Error::picture(format!("The picture {shown} could not be opened; check the path.")).because(e);
     let picture = decode::decode(&fs::read(&args.picture).map_err(unreadable)?)?;
-    let slicing = match &args.preset {
-        Some(name) => Slicing::preset(name).map_err(|e| Error::usage(e.to_string()))?,
-        None => *model::open(&args.model, &Default::default())?.slicing(),
+    let slicing = match &args.slicing {
+        Some(name) if args.model.is_empty() => Slicing::preset(name).map_err(|e| Error::usage(e.to_string()))?,
+        name => {
+            let slicing = *model::open(&args.model, &Default::default())?.slicing();
+            name.as_ref().map_or(Ok(slicing), |name| slicing.in_the_manner_of(name))?
+        }
     };
     let layout = slicing.layout(picture.width, picture.height)?;
     let out = args.out.clone().unwrap_or_else(|| {

@@ -144,9 +144,10 @@ impl Slicing {
     /// The preset of that name at the sizes of this slicing, which a model was trained for.
     ///
     /// # Errors
-    /// Those of [`Self::preset`], and a usage error when the preset is for models of another kind.
+    /// A usage error that lists the presets there are when there is none of that name, or it is for models of another kind.
     pub fn in_the_manner_of(&self, name: &str) -> Result<Self> {
-        match (Self::preset(name)?, *self) {
+        let preset = Self::preset(name).map_err(|error| Error::usage(error.to_string()))?;
+        match (preset, *self) {
             (Self::Uhd(manner), Self::Uhd(Uhd { area_side, align, max_slices, .. })) => {
                 Ok(Self::Uhd(Uhd { area_side, align, max_slices, ..manner }))
             }

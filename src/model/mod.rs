@@ -18,4 +18,4 @@ pub use decoder::{IDS, LAST, LOGITS, ORDER, PICTURES, decode, prefill};
 pub use inputs::{PATCHES, ViewInput, ViewInputs, view_inputs};
 pub use positions::{interpolate, resampler_positions};
 pub use vision::view;
-pub use weights::{check, check_leftover};
+pub use weights::{check, check_leftover, check_leftover_vision};

@@ -38,12 +38,40 @@ pub fn check<'a>(graph: &Graph, tensors: impl Fn(&str) -> Option<&'a TensorInfo>
 /// # Errors
 /// A model error naming the first weight that is left over.
 pub fn check_leftover<'a>(graph: &Graph, layers: usize, tensors: impl Iterator<Item = &'a TensorInfo>) -> Result<()> {
+    leftover(graph, tensors, "language model", |name| is_of_layers(name, "blk.", layers))
+}
+
+/// The same for a vision encoder's file, its connector included.
+///
+/// # Errors
+/// As [`check_leftover`].
+pub fn check_leftover_vision<'a>(
+    graph: &Graph,
+    layers: usize,
+    tensors: impl Iterator<Item = &'a TensorInfo>,
+) -> Result<()> {
+    leftover(graph, tensors, "vision encoder", |name| {
+        let connects = name.starts_with("mm.") || name.starts_with("resampler.");
+        // A table of the resampler's positions, which are a formula.
+        connects && name != "resampler.pos_embed_k" || is_of_layers(name, "v.blk.", layers)
+    })
+}
+
+fn is_of_layers(name: &str, prefix: &str, layers: usize) -> bool {
+    let layer = || name.strip_prefix(prefix)?.split('.').next()?.parse::<usize>().ok();
+    layer().is_some_and(|at| at < layers)
+}
+
+fn leftover<'a>(
+    graph: &Graph,
+    mut tensors: impl Iterator<Item = &'a TensorInfo>,
+    whose: &str,
+    matters: impl Fn(&str) -> bool,
+) -> Result<()> {
     let used: HashSet<&str> = graph.weights.iter().map(|w| w.name.as_str()).collect();
-    let layer = |name: &str| name.strip_prefix("blk.")?.split('.').next()?.parse::<usize>().ok();
-    let mut left = tensors.filter(|t| layer(&t.name).is_some_and(|at| at < layers) && !used.contains(t.name.as_str()));
-    left.next().map_or(Ok(()), |tensor| {
+    tensors.find(|t| matters(&t.name) && !used.contains(t.name.as_str())).map_or(Ok(()), |tensor| {
         Err(Error::model(format!(
-            "The language model has the tensor `{}`, which this version of Loupe would not use; it is of a kind Loupe does not support.",
+            "The {whose} has the tensor `{}`, which this version of Loupe would not use; it is of a kind Loupe does not support.",
             tensor.name
         )))
     })

@@ -72,10 +72,12 @@ pub fn check_vocabulary(tokenizer: &Tokenizer, rows: usize) -> Result<()> {
     )))
 }
 
+pub const TEMPLATE: &str = "tokenizer.chat_template";
+
 pub fn template(h: &Header, tokenizer: &Tokenizer, schema: &Schema) -> Result<Template> {
     let vocabulary = tokenizer.vocabulary();
     let spelling = |id: Option<u32>| id.and_then(|id| vocabulary.tokens.get(id as usize)).map_or("", String::as_str);
-    Template::new(h.text("tokenizer.chat_template")?, spelling(vocabulary.bos), spelling(vocabulary.eos), schema)
+    Template::new(h.text(TEMPLATE)?, spelling(vocabulary.bos), spelling(vocabulary.eos), schema)
 }
 
 pub fn info(text: &File, vision: &File, config: &VlmConfig, slicing: &Slicing) -> Result<ModelInfo> {

@@ -112,6 +112,15 @@ impl Session {
         &self.model.slicing
     }
 
+    /// From now on, cuts pictures as the preset of this name, at the sizes of the model.
+    ///
+    /// # Errors
+    /// A usage error that lists the presets when there is none of that name, or not for such a model.
+    pub fn cut_as(&mut self, preset: &str) -> Result<()> {
+        self.model.slicing = self.model.slicing.in_the_manner_of(preset)?;
+        Ok(())
+    }
+
     /// Looks at a picture, to be shown with the next question.
     pub fn see(&mut self, picture: u32, source: Source) {
         self.queue.push_back(Job::See { picture, source });

@@ -58,6 +58,8 @@ pub struct Profile {
 /// What two headers say together: the network, all of whose weights are in them.
 pub struct Network {
     pub config: VlmConfig,
+    slicing: Slicing,
+    schema: Schema,
     prefill: Graph,
     decode: Graph,
 }
@@ -74,11 +76,32 @@ impl Network {
         let tensors: BTreeMap<&str, &TensorInfo> =
             [text, vision].iter().flat_map(|h| &h.tensors).map(|t| (t.name.as_str(), t)).collect();
         // Any grid serves to check the vision weights: their shapes do not depend on it.
-        for graph in [&prefill, &decode, &model::view(&config, [config.merged(); 2])?] {
+        let view = model::view(&config, [config.merged(); 2])?;
+        for graph in [&prefill, &decode, &view] {
             model::check(graph, |name| tensors.get(name).copied())?;
         }
         model::check_leftover(&prefill, config.text.mixers.len(), text.tensors.iter())?;
-        Ok(Self { config, prefill, decode })
+        model::check_leftover_vision(&view, config.vision.layers, vision.tensors.iter())?;
+        let shape = config.vision.table();
+        let table = tensors.get(POSITION_TABLE).filter(|t| t.matrix() == shape && t.ggml_type.block_len() == 1);
+        if table.is_none() {
+            let [rows, width] = shape;
+            return Err(Error::model(format!(
+                "The table `{POSITION_TABLE}` should have {rows} rows of {width} numbers in F32, F16 or BF16; the file is damaged or not supported."
+            )));
+        }
+        let (slicing, schema) = (family::slicing(vision, &config)?, family::schema(vision, &config)?);
+        Ok(Self { config, slicing, schema, prefill, decode })
+    }
+
+    /// The chat template in the language model's header, with whose tokenizer all that stands in prompts can be written.
+    ///
+    /// # Errors
+    /// A model error when a token or a marker is missing, or the template is no program.
+    pub fn template(&self, text: &Header, tokenizer: &Tokenizer) -> Result<Template> {
+        header::check_vocabulary(tokenizer, self.config.text.vocabulary)?;
+        self.schema.check(tokenizer, &self.slicing.places())?;
+        header::template(text, tokenizer, &self.schema)
     }
 }
 
@@ -89,6 +112,9 @@ pub fn sort<T>(a: T, b: T, header: impl Fn(&T) -> &Header) -> (T, T) {
 }
 
 const POSITION_TABLE: &str = "v.position_embd.weight";
+
+/// Grids whose positions are kept, some megabytes each: more than a few pictures have.
+const MOST_GRIDS: usize = 8;
 
 impl Model {
     /// Opens a model from its two files, in either order, for an executor that has none yet.
@@ -105,28 +131,18 @@ impl Model {
     /// The model of two files, the language model's first, whose headers have been read.
     pub(super) fn assemble(
         [text, mut vision]: [File; 2],
-        Network { config, prefill, decode }: Network,
+        network: Network,
         tokenizer: Tokenizer,
         executor: AnyExecutor,
     ) -> Result<Self> {
-        header::check_vocabulary(&tokenizer, config.text.vocabulary)?;
-        let (side, width) = (config.vision.table_side, config.vision.layer.width);
-        let rows = side * side + usize::from(config.vision.class_token);
-        let table = vision.tensors.remove(POSITION_TABLE);
-        let table = table.filter(|t| t.matrix() == [rows, width]);
-        let position_table = table.as_ref().and_then(|t| t.floats()).ok_or_else(|| {
-            Error::model(format!(
-                "The table `{POSITION_TABLE}` should have {rows} rows of {width} numbers in F32 or F16; the file is damaged or not supported."
-            ))
-        })?;
-        let slicing = family::slicing(&vision.header, &config)?;
-        let schema = family::schema(&vision.header, &config)?;
-        schema.check(&tokenizer, &slicing.places())?;
+        let template = network.template(&text.header, &tokenizer)?;
+        let Network { config, slicing, schema, prefill, decode } = network;
+        let position_table = vision.tensors.remove(POSITION_TABLE).and_then(|table| table.floats()).unwrap_or_default();
         let mut this = Self {
             info: header::info(&text, &vision, &config, &slicing)?,
             slicing,
             normalise: Normalise { mean: config.vision.mean, std: config.vision.std },
-            template: header::template(&text.header, &tokenizer, &schema)?,
+            template,
             schema,
             tokenizer,
             profile: None,
@@ -174,6 +190,9 @@ impl Model {
         trace: Option<&mut Trace>,
     ) -> Result<Vec<f32>> {
         if !self.views.contains_key(&[rows, columns]) {
+            if self.views.len() >= MOST_GRIDS {
+                self.views.clear();
+            }
             let plan = Plan::new(model::view(&self.config, [rows, columns])?);
             let inputs = model::view_inputs(&self.config, &self.position_table, [rows, columns]);
             self.views.insert([rows, columns], (plan, inputs));

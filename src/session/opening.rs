@@ -5,7 +5,8 @@
 //! memory in a browser never shrinks, so the room it leaves is theirs.
 
 use super::{
-    Session, header,
+    Session,
+    header::{self, TEMPLATE},
     open::{Model, Network, sort},
 };
 use crate::{
@@ -65,6 +66,11 @@ impl Opening {
         }
         if let Some(header) = self.files[file].header_mut().filter(|h| h.get("tokenizer.ggml.tokens").is_some()) {
             self.tokenizer = Some(header::tokenizer(header)?);
+        }
+        if let (Some(network), Some(tokenizer), [a, b]) = (&self.network, &self.tokenizer, &self.files) {
+            for text in [a, b].into_iter().filter_map(Stream::header).filter(|h| h.get(TEMPLATE).is_some()) {
+                network.template(text, tokenizer)?;
+            }
         }
         Ok(())
     }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod fixture;
+mod refused;
 mod text;
 mod vision;
 mod whole;

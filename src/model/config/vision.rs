@@ -85,9 +85,19 @@ impl VisionConfig {
         [height as usize / self.patch, width as usize / self.patch]
     }
 
+    /// The shape of the table of positions.
+    pub fn table(&self) -> [usize; 2] {
+        [self.table_side.pow(2) + usize::from(self.class_token), self.layer.width]
+    }
+
     /// Reads the header of an encoder and its connector, for a decoder of this width.
     pub(super) fn read(h: &Header, decoder_width: usize) -> Result<(Self, ConnectorConfig)> {
         let projector = Projector::read(h)?;
+        if h.get("clip.vision.image_grid_pinpoints").is_some() {
+            return Err(Error::model(
+                "The vision encoder cuts pictures at `clip.vision.image_grid_pinpoints`, as LLaVA-1.6 does; this version of Loupe runs LLaVA-1.5.",
+            ));
+        }
         let has = |name: &str| h.tensors.iter().any(|t| t.name == name);
         let width = h.size("clip.vision.embedding_length")?;
         let inner = h.size("clip.vision.feed_forward_length")?;
@@ -111,7 +121,8 @@ impl VisionConfig {
                 "The table `v.position_embd.weight` has {rows} rows, which serve no square of {side} pixels in patches of {patch}; the file is damaged or not supported."
             )));
         }
-        let down = h.tensors.iter().find(|t| t.name == "v.blk.0.ffn_down.weight");
+        let is = |name: &str, shape| h.tensors.iter().any(|t| t.name == name && t.matrix() == shape);
+        let swapped = is("v.blk.0.ffn_down.weight", [inner, width]) || is("v.blk.0.ffn_up.weight", [width, inner]);
         let vision = Self {
             projector,
             layer: LayerConfig {
@@ -131,7 +142,7 @@ impl VisionConfig {
                 gated: false,
             },
             layers: layers_to_run(h)?,
-            swapped: inner != width && down.is_some_and(|t| t.matrix() == [inner, width]),
+            swapped: inner != width && swapped,
             patch,
             patch_bias: has("v.patch_embd.bias"),
             side,
