@@ -108,8 +108,19 @@ fn slices_draws_a_png_and_tells_the_grid() {
     let drawn = loupe::image::decode::decode(&fs::read(out).unwrap()).unwrap();
     assert!(drawn.width >= 500, "large enough to look at");
     let told =
-        loupe(&["slices", a.to_str().unwrap(), "--preset", "minicpm-v", "--out", dir.join("b.png").to_str().unwrap()]);
+        loupe(&["slices", a.to_str().unwrap(), "--slicing", "minicpm-v", "--out", dir.join("b.png").to_str().unwrap()]);
     assert!(text(&told.stdout).contains("not cut"), "{}", text(&told.stdout));
+    // Another way at the model's sizes: the makers look at the area, llama.cpp at sides.
+    let small = picture(&dir, "small.png", 70, 20);
+    let mut args =
+        vec!["ask", small.to_str().unwrap(), "x", "--model", model.to_str().unwrap(), "--max-tokens", "1", "--json"];
+    let columns = |args: &[&str]| {
+        let report: serde_json::Value = serde_json::from_slice(&loupe(args).stdout).unwrap();
+        report["pictures"][0]["layout"]["columns"].clone()
+    };
+    assert_eq!(columns(&args), 0);
+    args.extend(["--slicing", "mtmd-minicpm-v"]);
+    assert_ne!(columns(&args), 0);
 }
 
 #[test]
@@ -124,7 +135,9 @@ fn bad_usage_is_code_2() {
     refused(&["ask", a, &"word ".repeat(2000), "--model", model], 2, "tokens");
     refused(&["ask", a, "x", "--model", model, "--top-p", "7"], 2, "top-p");
     refused(&["ask", a, "x", "--model", "a,b,c"], 2, "--model");
-    refused(&["slices", a, "--preset", "nonsense"], 2, "nonsense");
+    refused(&["slices", a, "--slicing", "nonsense"], 2, "nonsense");
+    refused(&["ask", a, "x", "--model", model, "--slicing", "nonsense"], 2, "mtmd-minicpm-v");
+    refused(&["ask", a, "x", "--model", model, "--slicing", "smolvlm"], 2, "another kind");
 }
 
 #[test]

@@ -118,6 +118,86 @@ fn a_second_implementation_agrees() {
     assert!(failures.is_empty(), "{} differ\n{}", failures.len(), failures.join("\n"));
 }
 
+/// 800 sizes from `fixtures/slicing/processors.py`, in which transformers' own code decides.
+#[test]
+fn tiles_are_cut_as_transformers_cuts_them() {
+    let mut failures = Vec::new();
+    let lines: Vec<_> = include_str!("fixtures/slicing/processors.txt").lines().skip(1).collect();
+    assert!(lines.len() >= 800);
+    for line in lines {
+        let (preset, numbers) = line.split_once(' ').expect("a name");
+        let n: Vec<u32> = numbers.split(' ').map(|n| n.parse().expect("a number")).collect();
+        let layout = sliced(Slicing::preset(preset).expect("a preset"), n[0], n[1]);
+        let grid = (n[2] > 0).then(|| Grid { columns: n[2], rows: n[3], slice: Size::new(n[6], n[7]) });
+        let via = (n[8] > 0).then(|| Size::new(n[8], n[9]));
+        if (layout.overview, layout.grid, layout.via) != (Size::new(n[4], n[5]), grid, via) {
+            failures.push(format!("{line}: {layout:?}"));
+        }
+    }
+    assert!(failures.is_empty(), "{} differ\n{}", failures.len(), failures.join("\n"));
+}
+
+/// Pictures as the published tables have them: how they are cut, and the rows of the decoder at 64 a tile of SmolVLM's.
+#[test]
+fn published_tiles() {
+    for (width, height, via, tiles, lfm2, overview) in [
+        (336, 336, (2048, 2048), (4, 4), None, (320, 320)),
+        (672, 1008, (1366, 2048), (3, 4), Some((2, 3)), (416, 608)),
+        (1344, 336, (2048, 512), (4, 1), None, (1024, 256)),
+        (4000, 3000, (2048, 1536), (4, 3), Some((3, 2)), (576, 416)),
+        (100, 2000, (102, 2048), (1, 4), None, (96, 1984)),
+        (1, 1, (2048, 2048), (4, 4), None, (256, 256)),
+        (1920, 1080, (2048, 1152), (4, 3), Some((4, 2)), (672, 384)),
+        (1170, 2532, (946, 2048), (2, 4), Some((2, 4)), (320, 736)),
+    ] {
+        let of = |preset: &str| sliced(Slicing::preset(preset).expect("a preset"), width, height);
+        let grid = |layout: Layout| layout.grid.map(|grid| (grid.columns, grid.rows));
+        let smolvlm = of("smolvlm");
+        assert_eq!((smolvlm.via, grid(smolvlm)), (Some(Size::new(via.0, via.1)), Some(tiles)), "{width}×{height}");
+        assert_eq!(grid(of("mtmd-idefics3")), Some(tiles), "{width}×{height} in llama.cpp");
+        let flexible = of("lfm2-vl");
+        assert_eq!((flexible.overview, grid(flexible)), (Size::new(overview.0, overview.1), lfm2), "{width}×{height}");
+    }
+}
+
+#[test]
+fn a_preset_is_taken_at_the_models_sizes() {
+    let preset = |name: &str| Slicing::preset(name).expect("a preset");
+    let tiny = Uhd { area_side: 112, align: 28, max_slices: 4, ..uhd("minicpm-v") };
+    let Ok(Slicing::Uhd(manner)) = Slicing::Uhd(tiny).in_the_manner_of("mtmd-minicpm-v") else { panic!("not UHD") };
+    assert_eq!(manner, Uhd { area_side: 112, align: 28, max_slices: 4, ..uhd("mtmd-minicpm-v") });
+    let Ok(Slicing::Tiles(tiles)) = preset("smolvlm-2.2b").in_the_manner_of("mtmd-idefics3") else {
+        panic!("no tiles")
+    };
+    assert!(tiles.always && (tiles.side, tiles.longest) == (384, 1536), "{tiles:?}");
+    let Ok(square) = preset("llava-1.5").in_the_manner_of("llava-1.5-pad") else { panic!("no square") };
+    assert_eq!(square, preset("llava-1.5-pad"));
+    for (slicing, name, named) in [
+        ("smolvlm", "lfm2-vl", "mtmd-idefics3"),
+        ("llava-1.5", "smolvlm", "llava-1.5-pad"),
+        ("lfm2-vl", "nonsense", "uhd-v1"),
+    ] {
+        let error = preset(slicing).in_the_manner_of(name).expect_err("it is for another");
+        let text = error.to_string();
+        assert!(error.kind() == loupe::ErrorKind::Usage && text.contains(name) && text.contains(named), "{text}");
+    }
+}
+
+/// The cost of a view grows with the square of its patches: no aspect that is taken asks for many more than a square does.
+#[test]
+fn no_view_is_much_larger_than_a_square_one() {
+    for (name, slicing) in PRESETS {
+        let square = sliced(slicing, 4000, 4000).grid.map_or(slicing.side().pow(2), |grid| grid.slice.area() as u32);
+        for (width, height) in [(1, MOST_ASPECT), (MOST_ASPECT, 1), (20, 4000), (4000, 20), (40, 10_000), (10_000, 41)]
+        {
+            let layout = sliced(slicing, width, height);
+            let slice = layout.grid.map_or(0, |grid| grid.slice.area());
+            let most = layout.overview.area().max(slice) as f64 / f64::from(square);
+            assert!(most <= 4.0, "{name} {width}×{height}: {most:.2} times a square view");
+        }
+    }
+}
+
 /// 10,000 sizes of 16 to 8192 pixels a side and aspects of 1:8 to 8:1, from a seed.
 fn many_sizes() -> impl Iterator<Item = Size> {
     let mut state = 7u64;
@@ -198,6 +278,16 @@ fn what_cannot_be_cut_says_so() {
         Knobs { round: Some("up".into()), ..knobs.clone() },
     ] {
         assert!(Slicing::from_knobs(&wrong).is_err(), "{wrong:?}");
+    }
+    for slicing in [
+        Slicing::Square { side: 0, making: uhd.making },
+        Slicing::Square { side: 4097, making: uhd.making },
+        match Slicing::preset("smolvlm").expect("a preset") {
+            Slicing::Tiles(tiles) => Slicing::Tiles(loupe::image::slice::Tiles { side: 8, ..tiles }),
+            other => panic!("{other:?}"),
+        },
+    ] {
+        assert!(slicing.checked().is_err(), "{slicing:?}");
     }
     for (name, slicing) in PRESETS {
         assert_eq!(Slicing::from_knobs(&Knobs { preset: name.into(), ..Knobs::default() }).expect(name), slicing);

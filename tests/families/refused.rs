@@ -9,7 +9,7 @@ fn header(family: &str, part: &str) -> Vec<u8> {
     let family = FAMILIES.into_iter().find(|name| *name == family).unwrap();
     let mut bytes = Family::load(family).bytes(part);
     let length = Header::parse(&bytes).unwrap().unwrap().data_start;
-    bytes.truncate(length as usize);
+    bytes.truncate(length);
     bytes
 }
 
