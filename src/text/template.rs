@@ -118,6 +118,8 @@ impl Template {
             add_generation_prompt => open,
             bos_token => self.bos.as_str(),
             eos_token => self.eos.as_str(),
+            // MiniCPM-V's own chat answers at once unless asked to think aloud.
+            enable_thinking => false,
         };
         let mut text = Bounded(Vec::new());
         let template = self.environment.get_template(NAME);
