@@ -37,7 +37,7 @@ const LIBRARIES: [(&str, &[&str]); 15] = [
     ("clap", &["main.rs", "cli", "probe/cli.rs"]),
     ("image", &["image/decode.rs"]),
     ("js_sys", &["wasm.rs"]),
-    ("minijinja", &["text/template.rs"]),
+    ("minijinja", &["text/template"]),
     ("pollster", &["main.rs", "cli"]),
     ("tiny_skia", &["probe"]),
     ("tokenizers", &["text/tokenizer"]),

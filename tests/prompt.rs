@@ -197,6 +197,58 @@ fn templates_in_the_manner_of_published_ones() {
 }
 
 #[test]
+fn messages_are_lists_where_a_template_wants_lists() {
+    let smolvlm = "<|im_start|>{% for message in messages %}{{message['role'] | capitalize}}{% if message['content'][0]['type'] == 'image' %}{{':'}}{% else %}{{': '}}{% endif %}{% for line in message['content'] %}{% if line['type'] == 'text' %}{{line['text']}}{% elif line['type'] == 'image' %}{{ '<image>' }}{% endif %}{% endfor %}<end_of_utterance>\n{% endfor %}{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}";
+    let llava = "{% for message in messages %}{% if message['role'] != 'system' %}{{ message['role'].upper() + ': '}}{% endif %}{# Render all images first #}{% for content in message['content'] | selectattr('type', 'equalto', 'image') %}{{ '<image>\n' }}{% endfor %}{# Render all text next #}{% if message['role'] != 'assistant' %}{% for content in message['content'] | selectattr('type', 'equalto', 'text') %}{{ content['text'] + ' '}}{% endfor %}{% else %}{% for content in message['content'] | selectattr('type', 'equalto', 'text') %}{% generation %}{{ content['text'] + ' '}}{% endgeneration %}{% endfor %}{% endif %}{% endfor %}{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}";
+    let joined = "{% for m in messages %}{{ '[' ~ m.role ~ ']' + m['content'] }}{% endfor %}";
+    let printed = "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}";
+    let either = "{% for m in messages %}{% if m.content is string %}{{ m.content }}{% else %}{% for part in m.content %}{% if part.type == 'image' %}<|image_pad|>{% else %}{{ part.text }}{% endif %}{% endfor %}{% endif %}|{% endfor %}";
+    let said = [turn("user", 2, "Which?"), turn("assistant", 0, "Both."), turn("user", 0, "Why?")];
+    let table = [
+        (
+            smolvlm,
+            Schema::idefics3(),
+            "<|im_start|>User:<image><image>Which?<end_of_utterance>\nAssistant: Both.<end_of_utterance>\nUser: Why?<end_of_utterance>\nAssistant:",
+        ),
+        (llava, Schema::bare(), "USER: <image>\n<image>\nWhich? ASSISTANT: Both. USER: Why? ASSISTANT:"),
+        (joined, Schema::bare(), "[user]<image>\n<image>\nWhich?[assistant]Both.[user]Why?"),
+        (
+            printed,
+            Schema::minicpm_2_6(),
+            "[user](<image>./</image>)\n(<image>./</image>)\nWhich?[assistant]Both.[user]Why?",
+        ),
+        (either, Schema::minicpm_4_6(), "<|image_pad|><|image_pad|>Which?|Both.|Why?|"),
+    ];
+    for (source, schema, expected) in table {
+        let template = Template::new(source, "<s>", "</s>", &schema).unwrap();
+        assert_eq!(template.render(&said, true).unwrap(), expected);
+        assert_eq!(expected.matches(template.placeholder()).count(), 2, "{expected}");
+    }
+}
+
+#[test]
+fn templates_have_what_transformers_gives_them() {
+    let render = |source| template(source, "<s>", "</s>").unwrap().render(&[turn("user", 0, "Hi")], true).unwrap();
+    assert_eq!(render("{{ {'a': [1, 'é<b>'], 'c': none} | tojson }}"), "{\"a\": [1, \"é<b>\"], \"c\": null}");
+    assert_eq!(
+        render(
+            "{% for i in range(9) %}{% if i == 1 %}{% continue %}{% endif %}{% if i > 3 %}{% break %}{% endif %}{{ i }}{% endfor %}"
+        ),
+        "023"
+    );
+    assert_eq!(
+        render("{% set ns = namespace(n=0) %}{% for i in range(3) %}{% set ns.n = ns.n + i %}{% endfor %}{{ ns.n }}"),
+        "3"
+    );
+    assert_eq!(
+        render("{{ 'aB'.upper() ~ 'aB'.lower() ~ 'aBC'.capitalize() ~ 'aXa'.replace('a', 'o') }}"),
+        "ABabAbcoXo"
+    );
+    let year: u32 = render("{% if strftime_now is defined %}{{ strftime_now('%Y') }}{% endif %}").parse().unwrap();
+    assert!((2024..2200).contains(&year), "{year}");
+}
+
+#[test]
 fn hostile_templates_are_stopped() {
     let conversation = [turn("user", 0, "Hi")];
     let endless = "{% for a in range(9999) %}{% for b in range(9999) %}{% set x = a %}{% endfor %}{% endfor %}";

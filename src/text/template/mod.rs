@@ -3,11 +3,13 @@
 //! The template is a Jinja program from a model file, so it is run with bounds: it can say no, but not run on. A program
 //! that doubles a string some forty times would still ask for more memory than there is; nobody has shipped one.
 
+mod python;
+
 use std::io::{self, Write};
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Value;
-use minijinja::{Environment, Error as Jinja, ErrorKind as JinjaKind, State, context};
+use minijinja::{Environment, ErrorKind as JinjaKind, context};
 
 use super::schema::Schema;
 use crate::error::{Error, Result};
@@ -64,10 +66,7 @@ impl Template {
         environment.set_syntax(
             syntax.map_err(|cause| Error::internal("Jinja's own syntax is refused; report this.").because(cause))?,
         );
-        environment.add_function("raise_exception", |message: String| -> std::result::Result<Value, Jinja> {
-            Err(Jinja::new(JinjaKind::InvalidOperation, message))
-        });
-        environment.set_unknown_method_callback(python_method);
+        python::give(&mut environment);
         // What the model said, for trainers: the text is the same without.
         let mut source = source.to_owned();
         for (open, close) in [("{%", "%}"), ("{%-", "%}"), ("{%", "-%}"), ("{%-", "-%}")] {
@@ -164,34 +163,5 @@ impl Write for Bounded {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-/// The methods of Python strings that published templates call.
-fn python_method(_: &mut State, value: &Value, method: &str, args: &[Value]) -> std::result::Result<Value, Jinja> {
-    let unknown = || Jinja::new(JinjaKind::UnknownMethod, method.to_string());
-    let text = value.as_str().ok_or_else(unknown)?;
-    let argument = args.first().and_then(Value::as_str);
-    let strips = |c: char| argument.map_or_else(|| c.is_whitespace(), |set| set.contains(c));
-    match (method, argument) {
-        ("strip", _) => Ok(text.trim_matches(strips).into()),
-        ("lstrip", _) => Ok(text.trim_start_matches(strips).into()),
-        ("rstrip", _) => Ok(text.trim_end_matches(strips).into()),
-        ("startswith", Some(start)) => Ok(text.starts_with(start).into()),
-        ("endswith", Some(end)) => Ok(text.ends_with(end).into()),
-        ("split", Some(separator)) if !separator.is_empty() => Ok(text.split(separator).map(Value::from).collect()),
-        ("upper", None) => Ok(text.to_uppercase().into()),
-        ("lower", None) => Ok(text.to_lowercase().into()),
-        ("capitalize", None) => {
-            let mut letters = text.chars();
-            let first = letters.next().map(char::to_uppercase).into_iter().flatten();
-            Ok(first.chain(letters.flat_map(char::to_lowercase)).collect::<String>().into())
-        }
-        ("replace", Some(old)) => {
-            let new = args.get(1).and_then(Value::as_str).ok_or_else(unknown)?;
-            Ok(text.replace(old, new).into())
-        }
-        ("split", None) => Ok(text.split_whitespace().map(Value::from).collect()),
-        _ => Err(unknown()),
     }
 }
