@@ -162,7 +162,8 @@ impl Pair {
         self.warm.ask(1, question, AskOptions::default());
         (0..steps).for_each(|_| drop(pollster::block_on(self.warm.step())));
         let stopped = self.warm.stop(1);
-        let [Event::Done { answer, .. }] = &stopped[..] else { panic!("{stopped:?}") };
+        // Before it may come the text of a token whose bytes are no character yet.
+        let Some(Event::Done { answer, .. }) = stopped.last() else { panic!("{stopped:?}") };
         if answer.usage.answer_tokens > 0 && !answer.text.is_empty() {
             self.messages.push(self.cold.message("user", 0, question));
             self.messages.push(self.cold.message("assistant", 0, &answer.text));

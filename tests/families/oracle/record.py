@@ -12,7 +12,7 @@ import cases
 from pictures import picture
 
 ANSWER = 8  # tokens, of which those are left out that rounding could decide
-LEAD = 0.02
+LEAD = 0.05
 ALL_ROWS = 8  # a view of at most so many connector rows is recorded whole
 
 
