@@ -1,7 +1,7 @@
 """A byte-level BPE vocabulary of SmolLM's size in which every word of one to three small letters is one token, with or
 without a space before it. Nobody trained it; speed does not depend on the words."""
 
-from itertools import product
+from itertools import islice, product
 from string import ascii_lowercase
 
 from shape import VOCAB
@@ -25,27 +25,38 @@ def bytes_spelled():
     return [chr(b) if b in printable else chr(next(others)) for b in range(256)]
 
 
+def words(space):
+    """Words of up to three letters after a space, then those of up to four without, the shortest first."""
+    for start, longest in ((space, 3), ("", 4)):
+        for length in range(1, longest + 1):
+            for letters in product(ascii_lowercase, repeat=length):
+                yield start + "".join(letters)
+
+
 def merges():
     """Pairs to merge, the most urgent first: words after a space, then words without."""
     space, newline = (bytes_spelled()[ord(c)] for c in " \n")
     # llama.cpp puts two ends of lines before a picture of the Idefics3 kind, as one token.
     yield newline, newline
-    for start in (space, ""):
-        for length in (1, 2, 3, 4):
-            for letters in product(ascii_lowercase, repeat=length):
-                word = start + "".join(letters)
-                if len(word) > 1 and len(word.removeprefix(space)) < (4 if start else 5):
-                    yield word[:-1], word[-1]
+    yield from ((word[:-1], word[-1]) for word in words(space) if len(word) > 1)
 
 
 class Vocabulary:
-    def __init__(self):
+    """Special tokens `first`, the bytes, words, and special tokens `last`: `size` in all."""
+
+    def __init__(self, size=VOCAB, first=FIRST, last=LAST):
         alphabet = bytes_spelled()
-        room = VOCAB - len(FIRST) - len(alphabet) - len(LAST)
-        pairs = [pair for pair, _ in zip(merges(), range(room))]
+        pairs = list(islice(merges(), size - len(first) - len(alphabet) - len(last)))
         self.merges = [" ".join(pair) for pair in pairs]
-        self.tokens = FIRST + alphabet + ["".join(pair) for pair in pairs] + LAST
-        self.types = [CONTROL if token in FIRST + LAST else NORMAL for token in self.tokens]
+        self.tokens = [*first, *alphabet, *("".join(pair) for pair in pairs), *last]
+        special = {*first, *last}
+        self.types = [CONTROL if token in special else NORMAL for token in self.tokens]
         # What greedy decoding may say: whole words, so that no answer ends early or holds half a character.
-        self.said = [kind == NORMAL and token not in alphabet for token, kind in zip(self.tokens, self.types)]
-        assert len(self.tokens) == len(set(self.tokens)) == VOCAB
+        letters = {*alphabet}
+        self.said = [kind == NORMAL and token not in letters for token, kind in zip(self.tokens, self.types)]
+        assert len(self.tokens) == len(set(self.tokens)) == size
+
+    @property
+    def silent(self):
+        """The ids of all others."""
+        return [id for id, said in enumerate(self.said) if not said]
