@@ -10,7 +10,23 @@ const Q8_0 = { text: model("text-q8_0.gguf"), vision: model("mmproj-resampler-q8
 const BUILT_IN = { width: 1344, height: 1008, question: "How many circles are there?" };
 
 /** What a person may name with `--only`. */
-export const ENGINES = ["roofline", "kernels", "loupe", "before", "wllama", "ort", "candle"];
+export const ENGINES = ["roofline", "kernels", "loupe", "before", "wllama", "ort", "candle", "real"];
+
+/**
+ * Files in the shape of published models, the side of the picture that each is shown, how many views it becomes, and how long a
+ * prompt about it is: as SmolVLM reads it, a picture of 512² is sixteen tiles and an overview.
+ */
+const smolvlm = (flavour) => ({
+  name: `SmolVLM-256M ${flavour}`,
+  files: { text: model(`smolvlm-${flavour}.gguf`), vision: model("smolvlm-mmproj-q8_0.gguf") },
+  picture: { side: 512, views: 17, prompts: [1280] },
+});
+const minicpmv = (version, flavour, encoder) => ({
+  name: `MiniCPM-V ${version}, ${flavour} and ${encoder}`,
+  files: { text: model(`minicpmv-${version}-${flavour}.gguf`), vision: model(`minicpmv-${version}-mmproj-${encoder}.gguf`) },
+  picture: { side: 448, views: 1, prompts: [128] },
+});
+const REAL = [smolvlm("q8_0"), smolvlm("q4_k_m"), minicpmv("4.6", "q4_k_m", "q8_0"), minicpmv("4.0", "q4_k_m", "f16")];
 
 /**
  * Every run of one repeat. `id` is the line of the report, `engine` the page that is opened, `files` what the model's files
@@ -60,6 +76,18 @@ export function plan({ only, quick, roots }) {
   if (wanted("wllama")) {
     const task = { ...amount, text: model("text-q8_0.gguf"), vision: model("mmproj-idefics3-q8_0.gguf") };
     for (const threads of [1, 2]) runs.push(one("wllama", "wllama q8_0", "wllama", threads, task));
+  }
+  if (wanted("real") && !(quick && only.length === 0)) {
+    const built = artefacts(roots["/pkg"]).filter(([name, threads]) => (name === "base" ? !quick : name === "relaxed" || threads > 1));
+    for (const { name, files, picture } of REAL) {
+      const about = { ...picture, decode: amount.decode };
+      for (const [artefact, threads] of built) {
+        const load = { ...(artefact && { engine: artefact, threads }), model: files };
+        runs.push({ ...one("real", ["Loupe", artefact].filter(Boolean).join(" "), "loupe", threads, { package: "/pkg", load, ...about }), model: name });
+      }
+      for (const threads of quick ? [2] : [1, 2])
+        runs.push({ ...one("real", "wllama", "wllama", threads, { ...files, ...about }), model: name });
+    }
   }
   return runs;
 }

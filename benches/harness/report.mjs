@@ -3,6 +3,7 @@
 import { Samples, times } from "./samples.mjs";
 import { decodeBytes, ENCODE, prefill, WEIGHTS } from "./shape.mjs";
 import { kernels } from "./kernels.mjs";
+import { real } from "./real.mjs";
 import { digits, percent, spread } from "./statistics.mjs";
 import { table } from "./table.mjs";
 
@@ -25,6 +26,7 @@ export function report(results) {
     firstToken(samples),
     memory(samples),
     kernels(results.kernels ?? [], samples),
+    ...real(results.runs, samples.empty),
     failures(results),
   ];
   return `${parts.filter(Boolean).join("\n\n")}\n`;
@@ -44,8 +46,8 @@ Written by \`cargo xtask bench\`; [README.md](README.md) says what is measured, 
 - Rivals: wllama ${rivals.wllama}, onnxruntime-web ${rivals["onnxruntime-web"]}, candle ${rivals["candle-core"]}
 - Begun ${date.slice(0, 16)} UTC, ${repeats} interleaved repeat${repeats > 1 ? "s" : ""}; load average ${spread(loads)}; CPU taken by other processes ${spread(others)} % of the machine
 
-Model: weights of chance in the shape of SmolVLM-256M, the same for all, unless a line says “built-in”. Numbers are medians
-(least–most).`;
+Models: weights of chance; but for the built-in one and the published shapes, in the shape of SmolVLM-256M and the same for all.
+Numbers are medians (least–most).`;
 }
 
 function stages(samples, title, by) {
@@ -201,6 +203,6 @@ function memory(samples) {
 function failures({ runs }) {
   const failed = runs.filter(({ error }) => error);
   return failed.length
-    ? `## Failed\n\n${failed.map(({ id, threads, error }) => `- ${id}, ${threads} threads: ${error}`).join("\n")}`
+    ? `## Failed\n\n${failed.map(({ model, id, threads, error }) => `- ${[model, id].filter(Boolean).join(": ")}, ${threads} threads: ${error}`).join("\n")}`
     : undefined;
 }

@@ -8,7 +8,6 @@ from gguf import GGMLQuantizationType as Type
 
 from shape import SIGMA
 
-# A file's tensors of two dimensions whose rows no block divides are in F16, as converters leave them.
 PLAIN = {Type.F32: np.float32, Type.F16: np.float16}
 
 

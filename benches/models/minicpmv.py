@@ -6,7 +6,7 @@ from itertools import islice
 import numpy as np
 from gguf import GGMLQuantizationType as Type
 
-from published import FILE_TYPES, NAME, of_chance, siglip_shapes, text_kind, tokens, vision_kind, write
+from published import FILE_TYPES, NAME, decoder, of_chance, siglip_shapes, tokens, vision_kind, write
 from vocabulary import CONTROL, NORMAL, Vocabulary, words
 
 # SigLIP-so400m.
@@ -37,8 +37,7 @@ def write_text(path, flavour="q4_k_m"):
     values = {f"qwen35.{key}": value for key, value in numbers.items()} | tokens(vocabulary) | {
         "general.name": NAME + "MiniCPM-V 4.6", "general.file_type": FILE_TYPES[flavour],
         "tokenizer.ggml.eos_token_id": at("<|im_end|>"), "tokenizer.ggml.padding_token_id": at("<|endoftext|>")}
-    kind = lambda name, shape: text_kind(name, shape, flavour, LAYERS)
-    weights = of_chance(text_shapes(), kind, vocabulary.silent)
+    weights = decoder(text_shapes(), flavour, LAYERS, vocabulary.silent)
     write(path, "minicpmv4_6/text.gguf", values, (recurrent(*weight) for weight in weights))
 
 
@@ -119,8 +118,7 @@ def write_old_text(path, flavour="q4_k_m"):
     shapes = {"token_embd.weight": (OLD_VOCAB, OLD_WIDTH), "output_norm.weight": (OLD_WIDTH,)}
     shapes |= {f"blk.{i}.{name}.weight": shape for i in range(OLD_LAYERS) for name, shape in layer.items()}
     silent = [id for id, kind in enumerate(types) if kind != NORMAL]
-    kind = lambda name, shape: text_kind(name, shape, flavour, OLD_LAYERS)
-    write(path, "minicpmv-minicpm/text.gguf", values, of_chance(shapes, kind, silent))
+    write(path, "minicpmv-minicpm/text.gguf", values, decoder(shapes, flavour, OLD_LAYERS, silent))
 
 
 def write_old_vision(path):

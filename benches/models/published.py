@@ -39,16 +39,22 @@ def more_bits(layer, layers):
     return layer < eighth or layer >= 7 * layers // 8 or (layer - eighth) % 3 == 2
 
 
-def text_kind(name, shape, flavour, layers):
-    """The type of a decoder's tensor, as llama-quantize chooses it."""
-    if len(shape) == 1 or name.endswith("norm.weight") or "ssm_conv1d" in name:
-        return Type.F32
-    if flavour != "q4_k_m":
-        return Type.Q8_0 if flavour == "q8_0" else Type.F16
-    parts = name.split(".")
-    delicate = parts[0] == "blk" and parts[2] in ("attn_v", "attn_qkv", "ffn_down") and more_bits(int(parts[1]), layers)
-    wanted = [Type.Q6_K, Type.Q8_0] if delicate or name.startswith("output") else [Type.Q4_K, Type.Q5_0]
-    return next(kind for kind in wanted if fits(kind, shape[-1]))
+def decoder(shapes, flavour, layers, silent):
+    """The tensors of a decoder with the types that llama-quantize chooses; rows of the output layer are zero for tokens that are
+    `silent`, never to be said. Where there is none, the embedding table is the output layer."""
+    output = "output.weight" if "output.weight" in shapes else "token_embd.weight"
+
+    def kind_of(name, shape):
+        if len(shape) == 1 or "ssm_conv1d" in name:
+            return Type.F32
+        if flavour == "q8_0":
+            return Type.Q8_0
+        parts = name.split(".")
+        delicate = parts[0] == "blk" and parts[2] in ("attn_v", "attn_qkv", "ffn_down") and more_bits(int(parts[1]), layers)
+        wanted = [Type.Q6_K, Type.Q8_0] if delicate or name == output else [Type.Q4_K, Type.Q5_0]
+        return next(kind for kind in wanted if fits(kind, shape[-1]))
+
+    return of_chance(shapes, kind_of, {output: silent})
 
 
 def vision_kind(name, shape):
@@ -58,12 +64,11 @@ def vision_kind(name, shape):
     return Type.Q8_0 if fits(Type.Q8_0, shape[-1]) else Type.F16
 
 
-def of_chance(shapes, kind_of, silent=()):
-    """Name, numbers and type of every tensor; `silent` are the tokens that are never said."""
+def of_chance(shapes, kind_of, silent={}):
+    """Name, numbers and type of every tensor; `silent` names rows that are zero."""
     for name, shape in shapes.items():
         kind = kind_of(name, shape)
-        never = silent if name == "output.weight" or name == "token_embd.weight" and "output.weight" not in shapes else ()
-        yield name, chance(name, shape, kind, never), kind
+        yield name, chance(name, shape, kind, silent.get(name, ())), kind
 
 
 def siglip_shapes(width, inner, layers, patch, positions, up="ffn_up", down="ffn_down"):

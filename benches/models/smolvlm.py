@@ -1,7 +1,7 @@
 """SmolVLM-256M as it is published: Idefics3's connector, pictures of up to 4 × 4 tiles and an overview, the template."""
 
 import shape as s
-from published import FILE_TYPES, NAME, of_chance, siglip_shapes, text_kind, tokens, vision_kind, write
+from published import FILE_TYPES, NAME, decoder, of_chance, siglip_shapes, tokens, vision_kind, write
 from vocabulary import Vocabulary
 
 # Where the published vocabulary has them: seventeen before the bytes, the pictures' at the end, some of them reserved.
@@ -23,8 +23,7 @@ def write_text(path, flavour):
         "general.name": MODEL, "general.file_type": FILE_TYPES[flavour], "tokenizer.ggml.bos_token_id": at("<|im_start|>"),
         "tokenizer.ggml.eos_token_id": at("<end_of_utterance>"), "tokenizer.ggml.unknown_token_id": at("<|endoftext|>"),
         "tokenizer.ggml.padding_token_id": at("<|im_end|>")}
-    kind = lambda name, shape: text_kind(name, shape, flavour, s.LAYERS)
-    write(path, "smolvlm/text.gguf", values, of_chance(s.text_shapes(), kind, vocabulary.silent))
+    write(path, "smolvlm/text.gguf", values, decoder(s.text_shapes(), flavour, s.LAYERS, vocabulary.silent))
 
 
 def write_vision(path):

@@ -27,13 +27,14 @@ async function firstToken(loupe, { width, height, question }) {
   return { firstToken: { ...first, views: layout.columns * layout.rows + 1, timings, usage } };
 }
 
-async function stages(loupe, { prompts, decode }) {
-  const file = await picture(512, 512);
+async function stages(loupe, { side = 512, prompts, decode }) {
+  const file = await picture(side, side);
   const samples = {};
   // A picture seen anew empties the cache, so that each prompt is read from its first token on.
   const see = async () => {
     const { value, cpu } = await timed(() => loupe.see(file));
-    return { seconds: value.timings.encodeMs / 1e3, cpu };
+    const views = value.layout.columns * value.layout.rows + 1;
+    return { seconds: value.timings.encodeMs / 1e3 / views, cpu: cpu / views };
   };
   samples.encodeFirst = await see();
   // The first question warms up, and tells how many tokens there are besides its words.

@@ -30,10 +30,15 @@ pub fn beside_rivals(arguments: &[String]) -> Done {
     let only = if kernels_alone { Some("roofline") } else { only };
     let wanted = |engine: &str| only.is_none_or(|only| only.split(',').any(|name| name == engine));
     build::everything()?;
-    if wanted("wllama") || wanted("ort") {
+    if ["wllama", "ort", "real"].into_iter().any(wanted) {
         step("Fetching the rivals (npm ci)", rivals)?;
     }
-    step("Making models of random weights", models)?;
+    let sets: &[_] = match only {
+        Some("real") => &["real"],
+        _ if wanted("real") => &["same", "real"],
+        _ => &["same"],
+    };
+    step("Making models of random weights", || models(sets))?;
     if wanted("roofline") {
         step("Compiling the roofline", || copy(&compile(ROOFLINE)?, &folder().join("roofline.wasm")))?;
     }
@@ -76,8 +81,8 @@ fn rivals() -> Done {
     })
 }
 
-/// Models are made anew when a script that makes them has changed, each file that is missing otherwise.
-fn models() -> Done {
+/// Models of these sets are made anew when a script that makes them has changed, each file that is missing otherwise.
+fn models(sets: &[&str]) -> Done {
     let (scripts, python) = (root().join("benches/models"), folder().join("venv"));
     let requirements = scripts.join("requirements.txt");
     fs::create_dir_all(folder()).map_err(|error| format!("{} cannot be made: {error}", folder().display()))?;
@@ -95,7 +100,7 @@ fn models() -> Done {
     if fs::read_to_string(made.join(".sources")).ok() != Some(fingerprint(&sources)) {
         fs::remove_dir_all(&made).ok();
     }
-    run(Command::new(python.join("bin/python")).arg(scripts.join("make.py")).arg(&made))?;
+    run(Command::new(python.join("bin/python")).arg(scripts.join("make.py")).arg(&made).args(sets))?;
     write(&made.join(".sources"), &fingerprint(&sources))
 }
 
