@@ -74,7 +74,8 @@ const results = {
     "onnxruntime-web": locked["node_modules/onnxruntime-web"].version,
     "candle-core": /name = "candle-core"\nversion = "(.+)"/.exec(readFileSync(join(HERE, "candle/Cargo.lock"), "utf8"))?.[1],
   },
-  before: earlier ? { commit: earlier } : recorded(here),
+  // Beside what it is to be compared with.
+  before: earlier ? { commit: earlier } : only.length === 0 || only.includes("loupe") || only.includes("before") ? recorded(here) : undefined,
   kernels: options.kernels ? native() : [],
   runs: [],
 };

@@ -44,7 +44,7 @@ Written by \`cargo xtask bench\`; [README.md](README.md) says what is measured, 
 - Browser: Chromium ${browser}, headless, a fresh one for every line of every repeat
 - Loupe: commit ${commit}${before ? `; “before” is commit ${before.commit}, ${before.runs ? `recorded ${before.date.slice(0, 16)} on ${before.machine.model}` : "in the same run"}` : ""}
 - Rivals: wllama ${rivals.wllama}, onnxruntime-web ${rivals["onnxruntime-web"]}, candle ${rivals["candle-core"]}
-- Begun ${date.slice(0, 16)} UTC, ${repeats} interleaved repeat${repeats > 1 ? "s" : ""}; load average ${spread(loads)}; CPU taken by other processes ${spread(others)} % of the machine
+- Begun ${date.slice(0, 16)} UTC, ${repeats} interleaved repeat${repeats > 1 ? "s" : ""}; load average ${spread(loads)}; CPU taken by other processes ${spread(others)} % of the machine${machine.realtime ? "; the browsers went before other processes (real-time scheduling)" : ""}
 
 Models: weights of chance; but for the built-in one and the published shapes, in the shape of SmolVLM-256M and the same for all.
 Numbers are medians (least–most).`;

@@ -64,11 +64,11 @@ def vision_kind(name, shape):
     return Type.Q8_0 if fits(Type.Q8_0, shape[-1]) else Type.F16
 
 
-def of_chance(shapes, kind_of, silent={}):
+def of_chance(shapes, kind_of, silent=None):
     """Name, numbers and type of every tensor; `silent` names rows that are zero."""
     for name, shape in shapes.items():
         kind = kind_of(name, shape)
-        yield name, chance(name, shape, kind, silent.get(name, ())), kind
+        yield name, chance(name, shape, kind, (silent or {}).get(name, ())), kind
 
 
 def siglip_shapes(width, inner, layers, patch, positions, up="ffn_up", down="ffn_down"):
