@@ -185,6 +185,24 @@ pub struct ModelInfo {
     pub tokens_per_view: u32,
 }
 
+/// What a model takes in memory, in bytes; known before its weights are fetched.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Needs {
+    /// The weights of both files, as they lie in them.
+    #[cfg_attr(test, ts(type = "number"))]
+    pub weights: u64,
+    /// Keys and values of a conversation of `context` tokens.
+    #[cfg_attr(test, ts(type = "number"))]
+    pub cache: u64,
+    /// The values of the largest step, and the rows of a picture.
+    #[cfg_attr(test, ts(type = "number"))]
+    pub working: u64,
+    /// Tokens of the conversation that is reckoned with.
+    pub context: u32,
+}
+
 /// How a picture was cut (LLaVA-UHD): a grid of equal slices and an overview, or the overview alone.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]

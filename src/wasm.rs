@@ -11,6 +11,7 @@ use crate::{
     },
     protocol::{Event, Request},
     session::{Opening, Session, Source},
+    source::{HubId, Manifest},
 };
 
 /// A session in a worker: `push` both files, `handle` a load request, then `step` until it resolves to nothing.
@@ -44,6 +45,32 @@ impl Engine {
         self.damage.is_none()
     }
 
+    /// Whether the header of file 0 or 1 has come.
+    pub fn knows(&self, file: usize) -> bool {
+        self.opening.knows(file)
+    }
+
+    /// What the model will take in memory (JSON of the protocol's `Needs`), once both headers have come and it is one
+    /// that can be opened.
+    pub fn needs(&mut self) -> Option<String> {
+        let needs = self.opening.needs();
+        if self.damage.is_none() {
+            self.damage = needs.as_ref().err().map(|e| Error::of_kind(e.kind(), e.to_string()));
+        }
+        serde_json::to_string(&needs.ok()??).ok()
+    }
+
+    /// SHA-256 of what has come of file 0 or 1, 64 hex digits.
+    pub fn sha256(&self, file: usize) -> Option<String> {
+        Some(self.opening.sha256(file)?.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// Forgets what has come: other files will.
+    #[wasm_bindgen(js_name = startOver)]
+    pub fn start_over(&mut self) {
+        (self.opening, self.damage) = Default::default();
+    }
+
     /// Takes a request (JSON of the protocol's `Request`) with the bytes that come beside it.
     pub fn handle(&mut self, request: &str, bytes: Option<Uint8Array>) {
         let bytes = bytes.map(|bytes| bytes.to_vec()).unwrap_or_default();
@@ -60,6 +87,35 @@ impl Engine {
             events => events,
         };
         serde_json::to_string(&events).ok()
+    }
+}
+
+/// Where a hub says what a repository holds; nothing where `id` is no `owner/repo[:quant]`.
+#[wasm_bindgen(js_name = hubListing)]
+pub fn hub_listing(id: &str, hub: &str) -> Option<String> {
+    Some(HubId::parse(id)?.listing(hub))
+}
+
+/// The files that `id` means among those listed (JSON of the protocol's `Manifest`); throws JSON of a kind and a message.
+#[wasm_bindgen(js_name = hubChoose)]
+pub fn hub_choose(id: &str, listing: &str, hub: &str) -> std::result::Result<String, JsValue> {
+    let id =
+        HubId::parse(id).ok_or_else(|| Error::usage(format!("`{id}` is no name on a hub; give owner/repo[:quant].")));
+    thrown(id.and_then(|id| id.choose(listing, hub)))
+}
+
+/// The manifest found at `base`, with whole addresses (JSON of the protocol's `Manifest`); throws JSON of a kind and a
+/// message.
+#[wasm_bindgen(js_name = readManifest)]
+pub fn read_manifest(json: &str, base: &str) -> std::result::Result<String, JsValue> {
+    thrown(Manifest::read(json, base))
+}
+
+fn thrown(manifest: Result<Manifest>) -> std::result::Result<String, JsValue> {
+    let json = |value: &serde_json::Value| value.to_string();
+    match manifest {
+        Ok(manifest) => Ok(json(&serde_json::json!(manifest))),
+        Err(e) => Err(json(&serde_json::json!({ "kind": e.kind(), "message": e.to_string() })).into()),
     }
 }
 

@@ -82,7 +82,7 @@ export function plan({ only, quick, roots }) {
     for (const { name, files, picture } of REAL) {
       const about = { ...picture, decode: amount.decode };
       for (const [artefact, threads] of built) {
-        const load = { ...(artefact && { engine: artefact, threads }), model: files };
+        const load = { ...(artefact && { engine: artefact, threads }), model: files, keep: false };
         runs.push({ ...one("real", ["Loupe", artefact].filter(Boolean).join(" "), "loupe", threads, { package: "/pkg", load, ...about }), model: name });
       }
       for (const threads of quick ? [2] : [1, 2])
@@ -105,7 +105,7 @@ function loupe(group, address, built, amount, quick) {
   const add = (artefact, threads, what, task, more) => {
     const name = artefact ?? (group === "before" ? "before" : "");
     const id = ["Loupe", name, what].filter(Boolean).join(" ");
-    const load = { ...(artefact && { engine: artefact, threads }), ...(task.builtIn ? {} : { model: task.model }) };
+    const load = { ...(artefact && { engine: artefact, threads }), ...(task.builtIn ? {} : { model: task.model, keep: false }) };
     const isolated = artefact?.endsWith("-mt") ?? false;
     runs.push({
       group,

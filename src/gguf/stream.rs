@@ -119,6 +119,11 @@ impl Stream {
         }
     }
 
+    /// SHA-256 of what has come.
+    pub fn sha256(&self) -> [u8; 32] {
+        self.hash.clone().finalize().into()
+    }
+
     /// The header, once enough bytes have come.
     pub fn header(&self) -> Option<&Header> {
         match &self.state {

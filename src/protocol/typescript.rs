@@ -34,6 +34,7 @@ fn module() -> String {
         declare::<Event>(&config),
         declare::<Phase>(&config),
         declare::<ModelInfo>(&config),
+        declare::<Needs>(&config),
         declare::<Layout>(&config),
         declare::<SeeTimings>(&config),
         declare::<Finish>(&config),

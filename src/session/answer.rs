@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Positions read in one step: enough to keep the machine busy, few enough to stop soon.
-const CHUNK: usize = 128;
+pub(super) const CHUNK: usize = 128;
 
 /// An answer being given.
 pub struct Answering {

@@ -7,6 +7,7 @@ mod answer;
 mod family;
 mod header;
 mod look;
+mod needs;
 mod open;
 mod opening;
 mod resume;

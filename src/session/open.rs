@@ -58,10 +58,10 @@ pub struct Profile {
 /// What two headers say together: the network, all of whose weights are in them.
 pub struct Network {
     pub config: VlmConfig,
-    slicing: Slicing,
+    pub slicing: Slicing,
     schema: Schema,
-    prefill: Graph,
-    decode: Graph,
+    pub prefill: Graph,
+    pub decode: Graph,
 }
 
 impl Network {

@@ -7,12 +7,14 @@
 use super::{
     Session,
     header::{self, TEMPLATE},
+    needs::needs,
     open::{Model, Network, sort},
 };
 use crate::{
     error::{Error, Result},
     exec::AnyExecutor,
     gguf::Stream,
+    protocol::Needs,
     text::tokenizer::Tokenizer,
 };
 
@@ -37,6 +39,27 @@ impl Opening {
         let known = stream.header().is_some();
         stream.push(bytes)?;
         if !known && stream.header().is_some() { self.read_header(file) } else { Ok(()) }
+    }
+
+    /// What the model will take in memory, once both headers have come.
+    ///
+    /// # Errors
+    /// A model error when a header does not say all that is needed.
+    pub fn needs(&self) -> Result<Option<Needs>> {
+        let [a, b] = &self.files;
+        let (Some(a), Some(b), Some(network)) = (a.header(), b.header(), &self.network) else { return Ok(None) };
+        let (text, vision) = sort(a, b, |header| header);
+        needs(text, vision, network).map(Some)
+    }
+
+    /// Whether the header of file 0 or 1 has come.
+    pub fn knows(&self, file: usize) -> bool {
+        self.files.get(file).is_some_and(|stream| stream.header().is_some())
+    }
+
+    /// SHA-256 of what has come of file 0 or 1.
+    pub fn sha256(&self, file: usize) -> Option<[u8; 32]> {
+        self.files.get(file).map(Stream::sha256)
     }
 
     /// The session, on an executor that has no model yet.

@@ -1,9 +1,10 @@
 // The ways in: drop, paste, choose, photograph.
 
 import { byId } from "./dom.js";
+import { modelIn } from "./models.js";
 
-/** Calls `take` with every picture file that comes in, and `refuse` with a sentence for what is no file. */
-export function watchIntake(take: (file: File) => void, refuse: (message: string) => void): void {
+/** Calls `take` with every picture file that comes in, `open` with a model's files, and `refuse` with a sentence for what is no file. */
+export function watchIntake(take: (file: File) => void, open: (files: File[]) => void, refuse: (message: string) => void): void {
   for (const id of ["choose", "photograph"]) {
     const input = byId(id, HTMLInputElement);
     input.addEventListener("change", () => {
@@ -36,7 +37,9 @@ export function watchIntake(take: (file: File) => void, refuse: (message: string
     event.preventDefault();
     curtain.hidden = true;
     const file = event.dataTransfer?.files[0];
-    if (file) take(file);
+    const model = modelIn(event.dataTransfer);
+    if (model) void model.then(open, () => refuse("The folder could not be read; choose the model's two files instead."));
+    else if (file) take(file);
     else refuse("That was not a file: drop a picture file, or save the picture first and choose it.");
   });
 }

@@ -5,11 +5,12 @@ import { offerCamera } from "./camera.js";
 import { addTurn, clearTurns } from "./conversation.js";
 import { announce, byId, tell } from "./dom.js";
 import { watchIntake } from "./intake.js";
+import { offerModels, type Choice } from "./models.js";
 import { countRequests } from "./network.js";
 import { GENERAL_QUESTIONS, offerSamples } from "./samples.js";
 import * as stage from "./stage.js";
 import * as status from "./status.js";
-import { engineInWords, layoutInWords, megabytes, modelInWords } from "./words.js";
+import { engineInWords, fetchedInWords, keptInWords, layoutInWords, modelInWords } from "./words.js";
 
 const modelError = byId("model-error", HTMLElement);
 const suggestions = byId("suggestions", HTMLUListElement);
@@ -17,9 +18,15 @@ const question = byId("question", HTMLInputElement);
 const questionError = byId("question-error", HTMLElement);
 const send = byId("send", HTMLButtonElement);
 const afresh = byId("afresh", HTMLButtonElement);
+const cancel = byId("cancel", HTMLButtonElement);
+const fit = byId("fit", HTMLElement);
 
-/** Settled once the model is open; never, when it cannot be. */
-const opened = Promise.withResolvers<Loupe>();
+/** Settled once the model is open or another is chosen in its place; never, when it cannot be opened. */
+let opened = Promise.withResolvers<Loupe>();
+/** Ends the opening of the model, or the model. */
+let leave = new AbortController();
+/** The picture on the stage, to be shown to the next model too. */
+let picture: File | undefined;
 /** The picture in front of the model, or on its way there; undefined when there is none. */
 let sight: Promise<Seen | undefined> = Promise.resolve(undefined);
 /** The picture whose cost an answer has told. */
@@ -35,13 +42,14 @@ function take(file: File, questions: readonly string[] = GENERAL_QUESTIONS): voi
   tell(questionError, "");
   stage.clear();
   afresh.hidden = true;
+  picture = file;
   sight = look(file, (looking = new AbortController()));
 }
 
 async function look(file: File, mine: AbortController): Promise<Seen | undefined> {
   const { signal } = mine;
-  const loupe = await opened.promise;
   try {
+    const loupe = await opened.promise;
     signal.throwIfAborted();
     status.busy("Reading the picture");
     const seen = await loupe.see(file, { signal, onSliced: (layout) => stage.show(file, layout) });
@@ -52,6 +60,7 @@ async function look(file: File, mine: AbortController): Promise<Seen | undefined
     if (looking === mine) {
       stage.clear(signal.aborted ? "" : sentence(error));
       suggestions.hidden = true;
+      picture = undefined;
     }
     return undefined;
   } finally {
@@ -127,39 +136,85 @@ function sentence(error: unknown): string {
 }
 
 /**
- * What the page's address asks for: `?text=…&vision=…` another model, hosted beside the page; `?engine=…&threads=…` how to
- * run it.
+ * What the page's address asks for: `?model=…` a model by name or address, `?text=…&vision=…` by two addresses;
+ * `?hub=…` where names are looked up; `?engine=…&threads=…` how to run it.
  */
 function wishes(): LoadOptions {
   const { searchParams } = new URL(location.href);
-  const model = { text: searchParams.get("text") ?? builtIn.text, vision: searchParams.get("vision") ?? builtIn.vision };
+  const [text, vision, hub] = ["text", "vision", "hub"].map((name) => searchParams.get(name) ?? undefined);
+  const pair = text || vision ? { text: text ?? builtIn.text, vision: vision ?? builtIn.vision } : undefined;
   const threads = searchParams.get("threads");
   // Loupe itself says what is wrong with a name that is no artefact's.
   const engine = (searchParams.get("engine") ?? undefined) as Artefact | undefined;
-  return { model, engine, threads: threads === null ? undefined : Number(threads) };
+  return { model: searchParams.get("model") ?? pair, hub, engine, threads: threads === null ? undefined : Number(threads) };
 }
 
 /** Says below everything what was loaded and what runs it. */
 function describe(loupe: Loupe): void {
-  const lines = [modelInWords(loupe.model), engineInWords(loupe.engine)].map((words) => {
+  const lines = [modelInWords(loupe.model), engineInWords(loupe.engine), keptInWords(loupe.kept)].map((words) => {
     const line = document.createElement("p");
     line.textContent = words;
     return line;
   });
-  byId("model", HTMLElement).replaceChildren(...lines);
+  byId("model", HTMLElement).replaceChildren(...lines.filter(({ textContent }) => textContent !== ""));
 }
 
-async function start(): Promise<void> {
-  watchIntake(take, stage.clear);
-  offerCamera(take, stage.clear);
-  const samples = offerSamples(take);
-  const loupe = await Loupe.load({
-    ...wishes(),
-    onProgress: ({ loaded, total }) => {
-      const of = total > 0 ? ` of ${megabytes(total)}` : "";
-      status.busy(`Fetching the model, ${megabytes(loaded)}${of} MB`, loaded, total);
-    },
-  });
+/** Another model takes the place of the one that is open or on its way; the picture is shown to it too. */
+function change({ model, offline = false }: Choice): void {
+  const address = new URL(location.href);
+  for (const name of ["model", "text", "vision"]) address.searchParams.delete(name);
+  // Reloading the page opens the same model again, and the address can be passed on.
+  if (typeof model === "string") address.searchParams.set("model", model);
+  history.replaceState(null, "", address);
+  stop();
+  clearTurns();
+  leave.abort();
+  opened.promise.catch(() => undefined);
+  opened.reject(leave.signal.reason);
+  opened = Promise.withResolvers();
+  leave = new AbortController();
+  afresh.hidden = true;
+  send.disabled = false;
+  told = undefined;
+  tell(modelError, "");
+  tell(questionError, "");
+  byId("model", HTMLElement).replaceChildren();
+  const shown = picture;
+  stage.clear();
+  sight = Promise.resolve(undefined);
+  open({ ...wishes(), model, offline }, leave.signal).catch(giveUp);
+  if (shown) take(shown);
+}
+
+async function open(options: LoadOptions, signal: AbortSignal): Promise<void> {
+  const mine = opened;
+  document.body.dataset["model"] = options.model === undefined ? "built-in" : "other";
+  cancel.hidden = options.model === undefined;
+  status.busy("Fetching the model");
+  try {
+    const loupe = await Loupe.load({
+      ...options,
+      signal,
+      onProgress: (progress) => status.busy(fetchedInWords(progress), progress.loaded, progress.total),
+      // The built-in model fits wherever the page does.
+      onFit: ({ sentence }) => tell(fit, options.model === undefined ? "" : sentence),
+    });
+    signal.addEventListener("abort", () => loupe.close());
+    await watch(loupe, signal);
+    mine.resolve(loupe);
+  } catch (error) {
+    // Whoever chose another model has seen to everything.
+    if (mine === opened) throw error;
+  } finally {
+    if (mine === opened) {
+      cancel.hidden = true;
+      tell(fit, "");
+    }
+  }
+}
+
+/** Shows what the model does, from now on until another takes its place. */
+async function watch(loupe: Loupe, signal: AbortSignal): Promise<void> {
   loupe.on("progress", ({ phase, done, total }) => {
     if (phase === "encode") stage.light(done);
     const doing = { load: "Opening the model", encode: "Looking at the picture", prefill: "Reading the question" }[phase];
@@ -177,10 +232,10 @@ async function start(): Promise<void> {
   });
   loupe.on("ended", giveUp);
   await Promise.all([samples, document.fonts.ready]);
-  countRequests(loupe);
+  signal.throwIfAborted();
+  signal.addEventListener("abort", countRequests(loupe));
   describe(loupe);
   status.idle();
-  opened.resolve(loupe);
 }
 
 byId("composer", HTMLFormElement).addEventListener("submit", (event) => {
@@ -199,4 +254,9 @@ afresh.addEventListener("click", () => {
 });
 byId("another", HTMLButtonElement).addEventListener("click", () => byId("choose", HTMLInputElement).click());
 
-start().catch(giveUp);
+watchIntake(take, (files) => change({ model: files }), stage.clear);
+offerCamera(take, stage.clear);
+offerModels(change);
+cancel.addEventListener("click", () => change({ model: undefined }));
+const samples = offerSamples(take);
+open(wishes(), leave.signal).catch(giveUp);

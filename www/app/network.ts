@@ -6,8 +6,8 @@ import { count } from "./words.js";
 
 const place = byId("network", HTMLElement);
 
-/** Counts every request that the page or the worker makes from now on. */
-export function countRequests(loupe: Loupe): void {
+/** Counts every request that the page or the worker makes from now on, until what it returns is called. */
+export function countRequests(loupe: Loupe): () => void {
   let requests = 0;
   const show = (): void => {
     const figure = document.createElement("b");
@@ -18,7 +18,10 @@ export function countRequests(loupe: Loupe): void {
     requests += 1;
     show();
   };
-  watchRequests(heard);
-  loupe.on("request", heard);
+  const deaf = [watchRequests(heard), loupe.on("request", heard)];
   show();
+  return () => {
+    for (const stop of deaf) stop();
+    place.replaceChildren();
+  };
 }

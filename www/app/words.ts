@@ -1,6 +1,6 @@
 // Numbers in words.
 
-import type { EngineInfo, Layout, ModelInfo } from "loupe-vlm";
+import type { EngineInfo, Layout, Loupe, ModelInfo, Progress } from "loupe-vlm";
 
 /** "84 tokens", "1 token". */
 export function count(n: number, noun: string): string {
@@ -17,6 +17,19 @@ export function megabytes(bytes: number): string {
   return (bytes / 1e6).toFixed(1);
 }
 
+/** Bytes as a person reads them: "1.1 GB", "24 MB", "3.2 MB". */
+export function size(bytes: number): string {
+  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(1)} GB`;
+  return bytes >= 1e7 ? `${Math.round(bytes / 1e6)} MB` : `${megabytes(bytes)} MB`;
+}
+
+/** "Fetching the model, 24.0 of 173.2 MB, 11 MB a second". */
+export function fetchedInWords({ loaded, total, rate }: Progress): string {
+  const of = total > 0 ? ` of ${megabytes(total)}` : "";
+  const speed = rate > 0 && loaded < total ? `, ${size(rate)} a second` : "";
+  return `Fetching the model, ${megabytes(loaded)}${of} MB${speed}`;
+}
+
 /** "640 × 480, cut into 2 × 2 slices and an overview, 84 tokens". */
 export function layoutInWords({ width, height, columns, rows, tokens }: Layout): string {
   const cut = columns * rows > 0 ? `cut into ${columns} × ${rows} slices and an overview` : "seen whole";
@@ -27,6 +40,12 @@ export function layoutInWords({ width, height, columns, rows, tokens }: Layout):
 export function modelInWords({ name, parameters, bytes, context, hash }: ModelInfo): string {
   const millions = (parameters / 1e6).toFixed(1);
   return `${name}: ${millions} million weights in ${megabytes(bytes)} MB, ${count(context, "token")} of memory, hash ${hash}`;
+}
+
+/** "Kept in this browser: it opens without a network"; empty where there is nothing to say. */
+export function keptInWords({ where, why }: Loupe["kept"]): string {
+  if (where === "files" || where === "cache") return "Kept in this browser: it opens without a network";
+  return where === "memory" && why !== "" && !why.startsWith("it was asked") ? `Not kept in this browser: ${why}` : "";
 }
 
 /** "Engine relaxed-mt on 2 threads: this machine has 2 cores". */

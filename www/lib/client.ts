@@ -4,15 +4,20 @@ import type { EngineInfo, EngineOptions } from "./caps.js";
 import type { Emitter } from "./emitter.js";
 import { aborted, LoupeError } from "./error.js";
 import type { Answer, AskOptions, Event, Layout, ModelInfo, Request, SeeTimings } from "./protocol.gen.js";
-import type { FromWorker, Source, ToWorker } from "./wire.js";
+import type { Fit } from "./load/fit.js";
+import type { Kept, Order } from "./load/load.js";
+import type { Progress } from "./load/meter.js";
+import type { FromWorker, ToWorker } from "./wire.js";
 
 /** How long a stop may go unanswered before the worker is replaced, in milliseconds. */
 const STOP_PATIENCE = 2000;
 
 /** What the page can follow besides the calls it made. */
 export interface LoupeEvents {
-  /** Bytes of the model arrived; `total` is 0 while unknown. */
-  fetched: { loaded: number; total: number };
+  /** Bytes of the model arrived. */
+  fetched: Progress;
+  /** The model's headers have come: what it needs, and whether that is there. */
+  fit: Fit;
   /** A long step moved on. */
   progress: Extract<Event, { type: "progress" }>;
   /** The network was asked for something after the model was open, by Loupe's own worker. */
@@ -47,7 +52,9 @@ export class Client {
   engine: EngineInfo = { artefact: "base", threads: 1, why: [] };
   #worker: Worker | undefined;
   readonly #wanted: EngineOptions;
-  #files: readonly Source[];
+  /** Where the model's bytes are, once it is open. */
+  kept: Kept = { files: [], where: "memory", why: "" };
+  #order: Order;
   #opening: PromiseWithResolvers<ModelInfo> | undefined;
   #looking = new Map<number, Looking>();
   #answering = new Map<number, Answering>();
@@ -58,8 +65,8 @@ export class Client {
   #ready: Promise<unknown> = Promise.resolve();
   readonly #events: Emitter<LoupeEvents>;
 
-  constructor(files: readonly Source[], wanted: EngineOptions, events: Emitter<LoupeEvents>) {
-    this.#files = files;
+  constructor(order: Order, wanted: EngineOptions, events: Emitter<LoupeEvents>) {
+    this.#order = order;
     this.#wanted = wanted;
     this.#events = events;
   }
@@ -74,7 +81,7 @@ export class Client {
     });
     this.#worker = worker;
     this.#opening = Promise.withResolvers();
-    this.#post({ type: "open", files: this.#files, engine: this.#wanted });
+    this.#post({ type: "open", order: this.#order, engine: this.#wanted });
     return this.#opening.promise;
   }
 
@@ -167,12 +174,17 @@ export class Client {
   #receive(message: FromWorker): void {
     switch (message.type) {
       case "fetched":
-        return this.#events.emit("fetched", message);
+        return this.#events.emit("fetched", message.progress);
+      case "fit":
+        // Asked for here because workers cannot: not to have what is kept cleared when the disk runs full.
+        if (message.where === "files" || message.where === "cache") void navigator.storage?.persist?.().catch(() => false);
+        return this.#events.emit("fit", message.fit);
       case "engine":
         this.engine = message.engine;
         return;
       case "kept":
-        this.#files = message.files;
+        if (this.kept.files.length === 0) this.kept = message.kept;
+        this.#order = { ...this.#order, wanted: { kind: "blobs", blobs: message.kept.files } };
         return;
       case "request":
         return this.#events.emit("request", message.url);

@@ -14,34 +14,46 @@ import { Emitter } from "./emitter.js";
 import { aborted, LoupeError } from "./error.js";
 import { builtIn } from "./model.js";
 import type { Answer, AskOptions, Layout, ModelInfo } from "./protocol.gen.js";
-import type { Source } from "./wire.js";
+import type { Kept } from "./load/load.js";
+import type { Fit } from "./load/fit.js";
+import type { Progress } from "./load/meter.js";
+import { HUB, want, type ModelSource } from "./load/wanted.js";
 
 export { builtIn } from "./model.js";
 export { LoupeError } from "./error.js";
+export { models, type Room, type StoredModel } from "./load/models.js";
 export { watchRequests } from "./network.js";
 export type { Artefact, EngineInfo } from "./caps.js";
 export type { LoupeEvents, Seen } from "./client.js";
-export type { Answer, AskOptions, ErrorKind, Finish, Layout, ModelInfo, Phase, SeeTimings, Usage } from "./protocol.gen.js";
+export type { Fit } from "./load/fit.js";
+export type { Progress } from "./load/meter.js";
+export type { Where } from "./load/store.js";
+export type { ModelFiles, ModelSource } from "./load/wanted.js";
+export type { Answer, AskOptions, Chunks, ErrorKind, Finish, Layout, Manifest, ModelInfo, Needs, Phase, Remote, SeeTimings, Usage } from "./protocol.gen.js";
 
 /** More threads than any machine we know could use. */
 const MOST_THREADS = 64;
 
-/** A model is two GGUF files: the language model and its eyes. */
-export interface ModelFiles {
-  readonly text: string | URL | Blob;
-  readonly vision: string | URL | Blob;
-}
-
 export interface LoadOptions {
-  /** The model; the built-in one unless told otherwise. */
-  readonly model?: ModelFiles;
+  /** The model; the built-in one unless another is named. */
+  readonly model?: ModelSource | undefined;
   /** Which of the engine's artefacts to run; the best that this browser and this page allow unless told otherwise. */
   readonly engine?: Artefact | undefined;
   /** How many threads to run it on; as many as the machine has cores, and at most 8, unless told otherwise. */
   readonly threads?: number | undefined;
-  readonly signal?: AbortSignal;
-  /** Hears bytes as they arrive; `total` is 0 while unknown. */
-  readonly onProgress?: (progress: LoupeEvents["fetched"]) => void;
+  /** Whether to keep the model in this browser for the next time; true unless told otherwise, and for the built-in model. */
+  readonly keep?: boolean | undefined;
+  /** Open what is kept and ask no network. */
+  readonly offline?: boolean | undefined;
+  /** The hub that names are looked up on; Hugging Face's unless told otherwise. */
+  readonly hub?: string | undefined;
+  /** Milliseconds that a server may say nothing; 30,000 unless told otherwise. */
+  readonly patience?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Hears bytes as they arrive. */
+  readonly onProgress?: (progress: Progress) => void;
+  /** Hears, before the weights are fetched, what the model needs and whether that is there. */
+  readonly onFit?: (fit: Fit) => void;
 }
 
 export interface SeeOptions {
@@ -72,7 +84,8 @@ export class Loupe {
   }
 
   /** Fetches and opens a model. */
-  static async load({ model = builtIn, engine, threads, signal, onProgress }: LoadOptions = {}): Promise<Loupe> {
+  static async load(options: LoadOptions = {}): Promise<Loupe> {
+    const { model = builtIn, engine, threads, offline = false, hub = HUB, patience, signal, onProgress, onFit } = options;
     signal?.throwIfAborted();
     if (engine !== undefined && !ARTEFACTS.includes(engine)) {
       throw new LoupeError("usage", `"${engine}" is no engine; there are ${ARTEFACTS.join(", ")}.`);
@@ -81,21 +94,29 @@ export class Loupe {
       throw new LoupeError("usage", `"${threads}" is no number of threads; give one from 1 to ${MOST_THREADS}.`);
     }
     const events = new Emitter<LoupeEvents>();
-    const deaf = onProgress && events.on("fetched", onProgress);
-    const client = new Client([source(model.text), source(model.vision)], { artefact: engine, threads }, events);
+    const deaf = [onProgress && events.on("fetched", onProgress), onFit && events.on("fit", onFit)];
+    // The built-in model comes with the page, and the browser's own cache keeps it as it keeps the page.
+    const { keep = model !== builtIn } = options;
+    const client = new Client({ wanted: want(model, hub), keep, offline, patience }, { artefact: engine, threads }, events);
     const stop = (): void => client.close();
     signal?.addEventListener("abort", stop, { once: true });
     try {
       return new Loupe(await client.open(), client, events);
     } finally {
       signal?.removeEventListener("abort", stop);
-      deaf?.();
+      for (const stop of deaf) stop?.();
     }
   }
 
   /** Which engine runs, on how many threads, and why. */
   get engine(): EngineInfo {
     return this.#client.engine;
+  }
+
+  /** Where the model's bytes are kept, and why not beyond the page where they are not. */
+  get kept(): Pick<Kept, "where" | "why"> {
+    const { where, why } = this.#client.kept;
+    return { where, why };
   }
 
   /** Hears of `type` from now on; call what it returns to stop. */
@@ -147,14 +168,5 @@ export class Loupe {
   /** Ends the worker and gives its memory back. */
   close(): void {
     this.#client.close();
-  }
-}
-
-function source(file: string | URL | Blob): Source {
-  if (file instanceof Blob) return file;
-  try {
-    return new URL(file, document.baseURI).href;
-  } catch (cause) {
-    throw new LoupeError("usage", `"${file}" is no address of a model file.`, { cause });
   }
 }

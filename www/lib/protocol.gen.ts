@@ -186,6 +186,27 @@ maxSlices: number,
 tokensPerView: number, };
 
 /**
+ * What a model takes in memory, in bytes; known before its weights are fetched.
+ */
+export type Needs = { 
+/**
+ * The weights of both files, as they lie in them.
+ */
+weights: number, 
+/**
+ * Keys and values of a conversation of `context` tokens.
+ */
+cache: number, 
+/**
+ * The values of the largest step, and the rows of a picture.
+ */
+working: number, 
+/**
+ * Tokens of the conversation that is reckoned with.
+ */
+context: number, };
+
+/**
  * How a picture was cut (LLaVA-UHD): a grid of equal slices and an overview, or the overview alone.
  */
 export type Layout = { 

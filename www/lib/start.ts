@@ -2,12 +2,13 @@
 
 import { choose, inspect, type EngineInfo, type EngineOptions } from "./caps.js";
 import type { Engine } from "./engine/base/loupe.js";
+import type { Names } from "./load/resolve.js";
 import type { FromThread, ToThread } from "./wire.js";
 
 export type { Engine } from "./engine/base/loupe.js";
 
 /** What every artefact's JavaScript offers. */
-interface Glue {
+interface Glue extends Names {
   default(): Promise<{ readonly memory: WebAssembly.Memory }>;
   readonly Engine: new (threads: number) => Engine;
   /** The compiled module, for threads to make their instances of. */
@@ -26,8 +27,15 @@ const SIMPLER = { "relaxed-mt": "relaxed", relaxed: "base", base: undefined } as
 /** How long a helper may take to arrive, in milliseconds. */
 const PATIENCE = 10_000;
 
-/** An engine in this worker, and what it is. */
-export async function start(options: EngineOptions): Promise<{ engine: Engine; info: EngineInfo }> {
+/** An engine in this worker, what it is, and what it knows of models' names. */
+export interface Started {
+  readonly engine: Engine;
+  readonly info: EngineInfo;
+  readonly names: Names;
+}
+
+/** Starts the best that this machine and `options` allow. */
+export async function start(options: EngineOptions): Promise<Started> {
   for (let info = choose(options, inspect()); ; ) {
     try {
       return await instantiate(info);
@@ -40,14 +48,14 @@ export async function start(options: EngineOptions): Promise<{ engine: Engine; i
   }
 }
 
-async function instantiate(info: EngineInfo): Promise<{ engine: Engine; info: EngineInfo }> {
+async function instantiate(info: EngineInfo): Promise<Started> {
   const glue = await GLUE[info.artefact]();
   const { memory } = await glue.default();
   const helpers = Array.from({ length: info.threads - 1 }, () => hire({ module: glue.module(), memory }));
   const missing = (await Promise.allSettled(helpers)).filter((helper) => helper.status === "rejected");
   const threads = info.threads - missing.length;
   const why = missing.map((helper) => `a thread did not start: ${reason(helper.reason)}`);
-  return { engine: new glue.Engine(threads), info: { ...info, threads, why: [...info.why, ...why] } };
+  return { engine: new glue.Engine(threads), names: glue, info: { ...info, threads, why: [...info.why, ...why] } };
 }
 
 /** Starts a worker that shares the engine's memory; resolves when it has arrived. It ends with this one. */

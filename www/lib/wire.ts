@@ -2,15 +2,15 @@
 // Blobs: handles, not copies, and the browser may keep their bytes on disk.
 
 import type { EngineInfo, EngineOptions } from "./caps.js";
+import type { Fit } from "./load/fit.js";
+import type { Kept, Order } from "./load/load.js";
+import type { Progress } from "./load/meter.js";
 import type { Event, Request } from "./protocol.gen.js";
-
-/** A file: where to fetch it, or the file itself. */
-export type Source = string | Blob;
 
 /** Client → worker. */
 export type ToWorker =
-  /** Start the engine, fetch the text model and the vision model, in that order, and open them. */
-  | { type: "open"; files: readonly Source[]; engine: EngineOptions }
+  /** Start the engine, fetch the model's two files and open them. */
+  | { type: "open"; order: Order; engine: EngineOptions }
   /** Look at a picture file. */
   | { type: "see"; picture: number; file: Blob }
   /** Anything that needs no bytes. */
@@ -21,10 +21,12 @@ export type FromWorker =
   | Event
   /** The engine has started. */
   | { type: "engine"; engine: EngineInfo }
-  /** Bytes of the model that have arrived; `total` is 0 while the server has not said. */
-  | { type: "fetched"; loaded: number; total: number }
-  /** The files as they were fetched, so that a new worker needs no network. */
-  | { type: "kept"; files: Blob[] }
+  /** Bytes of the model that have arrived. */
+  | { type: "fetched"; progress: Progress }
+  /** What the model needs, and whether that is there; where it will be kept. */
+  | { type: "fit"; fit: Fit; where: Kept["where"] }
+  /** Where the files are now, so that a new worker needs no network. */
+  | { type: "kept"; kept: Kept }
   /** The worker's thread asked the network for something after the model was open. */
   | { type: "request"; url: string };
 

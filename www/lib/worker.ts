@@ -3,15 +3,15 @@
 
 import type { EngineOptions } from "./caps.js";
 import { LoupeError } from "./error.js";
-import { fetchFiles } from "./fetch.js";
+import { load, Refused, type Order } from "./load/load.js";
 import { watchRequests } from "./network.js";
 import { decodeInBrowser, isKnownFormat } from "./pixels.js";
 import type { Event, Request } from "./protocol.gen.js";
-import { start, type Engine } from "./start.js";
-import type { FromWorker, Source, ToWorker } from "./wire.js";
+import { start, type Engine, type Started } from "./start.js";
+import type { FromWorker, ToWorker } from "./wire.js";
 
 /** The engine, once the first message has said which. */
-let started: Promise<Engine> | undefined;
+let started: Promise<Started> | undefined;
 const breath = new MessageChannel();
 /** What is to be handed to the engine before its next step: it takes nothing in the middle of one. */
 const inbox: Request[] = [];
@@ -27,10 +27,10 @@ self.addEventListener("message", ({ data }: MessageEvent<ToWorker>) => {
 });
 
 async function receive(message: ToWorker): Promise<void> {
-  const engine = await (started ??= begin(message.type === "open" ? message.engine : {}));
+  const { engine, names } = await (started ??= begin(message.type === "open" ? message.engine : {}));
   switch (message.type) {
     case "open":
-      if (!(await open(engine, message.files))) return;
+      if (!(await open({ engine, names }, message.order))) return;
       inbox.push({ type: "load" });
       break;
     case "see":
@@ -43,25 +43,26 @@ async function receive(message: ToWorker): Promise<void> {
   work(engine).catch(reportError);
 }
 
-async function begin(options: EngineOptions): Promise<Engine> {
-  const { engine, info } = await start(options);
-  post({ type: "engine", engine: info });
-  return engine;
+async function begin(options: EngineOptions): Promise<Started> {
+  const started = await start(options);
+  post({ type: "engine", engine: started.info });
+  return started;
 }
 
-/** Fetches and opens the model; false, with the reason posted, where that cannot be done. */
-async function open(engine: Engine, files: readonly Source[]): Promise<boolean> {
+/** Brings the model to the engine; false, with the reason posted, where that cannot be done. */
+async function open({ engine, names }: Pick<Started, "engine" | "names">, order: Order): Promise<boolean> {
   try {
-    const kept = await fetchFiles(
-      files,
-      (file, chunk) => engine.push(file, chunk),
-      (loaded, total) => post({ type: "fetched", loaded, total }),
-    );
-    post({ type: "kept", files: kept });
+    const kept = await load(engine, names, order, {
+      progress: (progress) => post({ type: "fetched", progress }),
+      fit: (fit, where) => post({ type: "fit", fit, where }),
+    });
+    post({ type: "kept", kept });
   } catch (cause) {
     if (cause instanceof WebAssembly.RuntimeError) throw cause;
+    // The engine itself says what is wrong with the files, when it is to open them.
+    if (cause instanceof Refused) return true;
     const message = cause instanceof Error ? cause.message : String(cause);
-    post({ type: "failed", id: null, picture: null, kind: cause instanceof LoupeError ? cause.kind : "model", message });
+    post({ type: "failed", id: null, picture: null, kind: cause instanceof LoupeError ? cause.kind : "internal", message });
     return false;
   }
   return true;

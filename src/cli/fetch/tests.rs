@@ -3,10 +3,12 @@
 
 use std::{
     env,
+    path::PathBuf,
     sync::atomic::{AtomicUsize, Ordering},
 };
 
 use loupe::source::Chunks;
+use sha2::{Digest, Sha256};
 
 use super::*;
 

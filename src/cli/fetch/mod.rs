@@ -4,45 +4,38 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{Read, Seek, SeekFrom, Write},
-    path::{Path, PathBuf},
+    path::Path,
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use loupe::{
     error::{Error, ErrorKind, Result},
     source::Remote,
 };
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use ureq::{Agent, Body, http::Response};
 
+mod mend;
+mod record;
 #[cfg(test)]
 mod tests;
+mod words;
+
+pub use record::Record;
+pub use words::progress;
+
+use mend::hash;
+use record::{discard, with_suffix};
+use words::{damaged, name, refused, unreachable, unwritable};
 
 /// How often a file is tried again without a byte having come in between.
 const TRIES: u32 = 5;
-/// How often a part whose hash is wrong is fetched again.
-const MENDINGS: usize = 2;
 
 /// What fetches, and how long it waits.
 pub struct Fetcher {
     agent: Agent,
     /// The pause before the first new try; it doubles with each.
     pause: Duration,
-}
-
-/// What is known of a file beside its bytes; lies next to it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Record {
-    /// Where it came from.
-    pub url: String,
-    /// What the server calls this version of it: a strong `ETag`, or when it was last modified.
-    pub validator: Option<String>,
-    /// Bytes of the whole.
-    pub size: Option<u64>,
-    /// SHA-256 of the whole, once it has come.
-    pub sha256: Option<String>,
 }
 
 /// How a request for the rest of a file ended.
@@ -240,114 +233,6 @@ impl Fetcher {
             report(have, size);
         }
     }
-
-    /// Fetches again those parts whose hashes are not those of the manifest.
-    fn mend(&self, file: &mut File, part: &Path, remote: &Remote) -> Result<()> {
-        let Some(chunks) = &remote.chunks else { return Ok(()) };
-        let size = u64::from(chunks.size);
-        for (at, wanted) in chunks.sha256.iter().enumerate() {
-            let from = at as u64 * size;
-            let len = size.min(remote.size.unwrap_or(0) - from);
-            let mut mendings = 0;
-            while !hash(file, from, len).map_err(|e| unwritable(part, e))?.eq_ignore_ascii_case(wanted) {
-                if mendings == MENDINGS {
-                    discard(part);
-                    return Err(damaged(
-                        remote,
-                        &format!("bytes {from} to {} are not those that were promised", from + len - 1),
-                    ));
-                }
-                mendings += 1;
-                let range = format!("bytes={from}-{}", from + len - 1);
-                let url = &remote.url;
-                let response = self.agent.get(url).header("accept-encoding", "identity").header("range", range).call();
-                let response = response.map_err(|e| unreachable(url, &e.to_string()).because(e))?;
-                let skip = match response.status().as_u16() {
-                    206 => 0,
-                    200 => from,
-                    status => return Err(refused(url, status)),
-                };
-                let mut body = response.into_body().into_reader();
-                let mut bytes = Vec::new();
-                let came = std::io::copy(&mut body.by_ref().take(skip), &mut std::io::sink())
-                    .and_then(|_| body.take(len).read_to_end(&mut bytes));
-                came.map_err(|e| unreachable(url, &e.to_string()).because(e))?;
-                file.seek(SeekFrom::Start(from))
-                    .and_then(|_| file.write_all(&bytes))
-                    .map_err(|e| unwritable(part, e))?;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Record {
-    /// What lies beside the file at `path`.
-    pub fn read(path: &Path) -> Option<Self> {
-        serde_json::from_slice(&fs::read(with_suffix(path, "json")).ok()?).ok()
-    }
-
-    fn write(&self, path: &Path) -> Result<()> {
-        let beside = with_suffix(path, "json");
-        let json =
-            serde_json::to_vec(self).map_err(|e| Error::internal("A record could not be written.").because(e))?;
-        fs::write(&beside, json).map_err(|e| unwritable(&beside, e))
-    }
-
-    /// Forgets what has come.
-    fn begin(&mut self, remote: &Remote, file: &mut File, part: &Path) -> Result<()> {
-        *self = Self { url: remote.url.clone(), size: remote.size, ..Self::default() };
-        file.set_len(0).map_err(|e| unwritable(part, e))
-    }
-
-    /// Whether the whole file that this is about is the one that is wanted, as far as can be told without asking.
-    pub fn is_of(&self, remote: &Remote) -> bool {
-        match (&remote.sha256, &self.sha256) {
-            (_, None) => false,
-            (Some(wanted), Some(have)) => wanted.eq_ignore_ascii_case(have),
-            (None, Some(_)) => self.url == remote.url,
-        }
-    }
-
-    /// Whether a part can be gone on with. Without anything that tells versions apart its rest might be another's.
-    fn is_resumable(&self, remote: &Remote) -> bool {
-        self.url == remote.url && (self.validator.is_some() || remote.sha256.is_some())
-    }
-}
-
-/// How much, of how much and how fast, on one line of a terminal.
-pub fn progress(name: &str) -> impl FnMut(u64, Option<u64>) {
-    let (begun, mut first, mut told) = (Instant::now(), None, Instant::now() - Duration::from_secs(1));
-    move |have, size| {
-        let first = *first.get_or_insert(have);
-        let done = size == Some(have);
-        if told.elapsed() < Duration::from_millis(200) && !done {
-            return;
-        }
-        told = Instant::now();
-        let rate = (have - first) as f64 / begun.elapsed().as_secs_f64().max(0.001) / 1e6;
-        let of = size.map_or_else(String::new, |size| format!(" of {:.1}", size as f64 / 1e6));
-        eprint!("\rFetching {name}: {:.1}{of} MB, {rate:.1} MB/s{}", have as f64 / 1e6, if done { "\n" } else { " " });
-    }
-}
-
-/// `path` with `.suffix` behind its name.
-pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{suffix}"));
-    name.into()
-}
-
-/// SHA-256 of `len` bytes from `from` on, or of what there is of them.
-fn hash(file: &mut File, from: u64, len: u64) -> std::io::Result<String> {
-    file.seek(SeekFrom::Start(from))?;
-    let (mut hash, mut rest, mut chunk) = (Sha256::new(), file.take(len), vec![0; 1 << 20]);
-    loop {
-        match rest.read(&mut chunk)? {
-            0 => return Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
-            n => hash.update(&chunk[..n]),
-        }
-    }
 }
 
 fn header<'r>(response: &'r Response<Body>, name: &str) -> Option<&'r str> {
@@ -364,50 +249,4 @@ fn validator(response: &Response<Body>) -> Option<String> {
 fn content_range(response: &Response<Body>) -> Option<(u64, Option<u64>)> {
     let (range, size) = header(response, "content-range")?.strip_prefix("bytes ")?.split_once('/')?;
     Some((range.split_once('-')?.0.parse().ok()?, size.parse().ok()))
-}
-
-fn discard(part: &Path) {
-    fs::remove_file(part).ok();
-    fs::remove_file(with_suffix(part, "json")).ok();
-}
-
-fn name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-fn unreachable(url: &str, why: &str) -> Error {
-    Error::of_kind(
-        ErrorKind::Network,
-        format!("{url} could not be fetched ({why}); check the connection and the address, and try again."),
-    )
-}
-
-fn refused(url: &str, status: u16) -> Error {
-    let why = match status {
-        401 | 403 => "the server does not give it to everybody",
-        404 | 410 => "there is no such thing on the server",
-        _ => "the server refuses",
-    };
-    Error::of_kind(ErrorKind::Network, format!("{url} could not be fetched: {why} (status {status})."))
-}
-
-fn damaged(remote: &Remote, why: &str) -> Error {
-    Error::of_kind(
-        ErrorKind::Damaged,
-        format!(
-            "{} is not the file that was meant: {why}. Try again; if it stays so, the file on the server is damaged.",
-            remote.name()
-        ),
-    )
-}
-
-fn unwritable(path: &Path, error: std::io::Error) -> Error {
-    Error::of_kind(
-        ErrorKind::Storage,
-        format!(
-            "{} could not be written ({error}); make room on the disk, or name another cache folder in LOUPE_CACHE.",
-            path.display()
-        ),
-    )
-    .because(error)
 }

@@ -1,0 +1,177 @@
+// A model from wherever it is into the engine: headers first, then a verdict, then the rest on several connections at once,
+// while what has come is opened.
+
+import { LoupeError } from "../error.js";
+import type { Needs, Remote } from "../protocol.gen.js";
+import { fit, size, type Fit } from "./fit.js";
+import { sha256 } from "./hash.js";
+import { Meter, type Progress } from "./meter.js";
+import { FetchedPart, GivenPart, type Part } from "./part.js";
+import { Changed, TERMS } from "./ranges.js";
+import { resolve, type Names } from "./resolve.js";
+import { isFull, openStore, type Store, type Where } from "./store.js";
+import { MemoryStore } from "./store-memory.js";
+import { nameOf, type Wanted } from "./wanted.js";
+
+/** Requests at a time: browsers open six connections to a server that speaks HTTP/1.1, and the page may want one. */
+const LANES = 4;
+/** How often a file may change on its server while it is fetched. */
+const CHANGES = 2;
+
+/** What of the engine loading needs. */
+export interface Opener {
+  push(file: number, bytes: Uint8Array): boolean;
+  knows(file: number): boolean;
+  needs(): string | undefined;
+  sha256(file: number): string | undefined;
+  startOver(): void;
+}
+
+/** What is to be loaded, and how. */
+export interface Order {
+  readonly wanted: Wanted;
+  /** Whether to keep it for the next time. */
+  readonly keep: boolean;
+  /** Ask no network. */
+  readonly offline: boolean;
+  /** Milliseconds that a server may say nothing. */
+  readonly patience?: number | undefined;
+}
+
+/** Where the model's bytes are now. */
+export interface Kept {
+  /** The files, as handles to wherever they lie. */
+  readonly files: readonly Blob[];
+  readonly where: Where | "given";
+  /** Why they are not kept beyond the page. */
+  readonly why: string;
+}
+
+/** Whom loading tells what. */
+export interface Listener {
+  readonly progress: (progress: Progress) => void;
+  readonly fit: (fit: Fit, where: Kept["where"]) => void;
+}
+
+/** The engine cannot use the files; a load request has it say why. */
+export class Refused extends Error {}
+
+/** Feeds the engine with the model. */
+export async function load(engine: Opener, names: Names, order: Order, listener: Listener): Promise<Kept> {
+  const { wanted, keep, offline, patience } = order;
+  if (patience !== undefined) Object.assign(TERMS, { patience, pause: patience / 60 });
+  if (wanted.kind === "blobs") {
+    const files = await feed(engine, wanted.blobs.map((blob) => new GivenPart(blob)), new Meter(listener.progress), (fit) => listener.fit(fit, "given"));
+    return { files, where: "given", why: "its files were given" };
+  }
+  const name = nameOf(wanted);
+  const id = keep && name !== undefined ? (await sha256(name))?.slice(0, 16) : undefined;
+  // Two pages that want the same model fetch it once, one after the other.
+  return exclusively(id, async () => {
+    let { store, why } = await openStore(id);
+    const meter = new Meter(listener.progress);
+    for (let changes = 0; ; changes += 1) {
+      const stop = new AbortController();
+      try {
+        const told = (fit: Fit): void => listener.fit(fit, store.where);
+        const files = await fetchAndFeed(engine, names, order, store, meter, stop.signal, told, (reason) => (why = reason));
+        return { files, where: why === "" ? store.where : "memory", why };
+      } catch (cause) {
+        stop.abort();
+        if (isFull(cause) && store.where !== "memory") {
+          // Not even what little is written besides the bytes has room.
+          await store.discard();
+          [store, why] = [new MemoryStore(), "there is no more room to keep it"];
+        } else if (!(cause instanceof Changed)) throw cause;
+        else if (changes === CHANGES || offline) throw new LoupeError("damaged", "The model changes on its server while it is fetched; load it again later.");
+        engine.startOver();
+        meter.restart();
+      }
+    }
+  });
+}
+
+async function fetchAndFeed(
+  engine: Opener,
+  names: Names,
+  { wanted, offline }: Order,
+  store: Store,
+  meter: Meter,
+  signal: AbortSignal,
+  told: (fit: Fit) => void,
+  spilled: (why: string) => void,
+): Promise<Blob[]> {
+  const files = wanted.kind === "mixed" ? wanted.files : await resolve(wanted, names, store, offline);
+  const fetched: FetchedPart[] = [];
+  const begin = async (file: string | Blob | Remote, index: number): Promise<Part> => {
+    if (file instanceof Blob) return new GivenPart(file);
+    const remote = typeof file === "string" ? { url: file } : file;
+    const part = new FetchedPart(remote, await store.shelf(index), signal, (bytes) => meter.add(bytes), spilled);
+    fetched.push(part);
+    await part.begin(offline);
+    return part;
+  };
+  let wanting = false;
+  try {
+    const parts = await Promise.all(files.map(begin));
+    return await feed(engine, parts, meter, async (fit) => {
+      told(fit);
+      wanting = fit.fits !== "no";
+      const { quota = Infinity, usage = 0 } = (await navigator.storage?.estimate?.()) ?? {};
+      if (store.where === "memory" || quota - usage >= fit.download) return;
+      const why = `there is room for ${size(Math.max(0, quota - usage))}, and ${size(fit.download)} are missing`;
+      for (const part of fetched) await part.spill(why);
+    });
+  } catch (cause) {
+    // Or the files could be neither deleted nor opened again for a while.
+    await Promise.all(fetched.map((part) => part.close()));
+    // Headers of what cannot be used take no room; what was fetched before is not for us to throw away.
+    const refused = cause instanceof Refused || (cause instanceof LoupeError && cause.kind === "memory");
+    if (refused && !wanting && fetched.every(({ there }) => there === 0)) await store.discard();
+    throw cause;
+  }
+}
+
+/** Hands the files over, chunk by chunk; resolves to handles to them once all of it is with the engine. */
+async function feed(engine: Opener, parts: readonly Part[], meter: Meter, told: (fit: Fit) => unknown): Promise<Blob[]> {
+  const next = [0, 0];
+  // What is there already is counted as it is read: reading it is what takes the time.
+  const ready = parts.map((part) => part.size > 0 && part.there === part.size);
+  meter.begin(parts.map(({ size }) => size), sum(parts.map(({ there }, file) => (ready[file] ? 0 : there))), sum(parts.map(({ there }) => there)));
+  const step = async (file: number): Promise<boolean> => {
+    const index = next[file] ?? 0;
+    next[file] = index + 1;
+    const bytes = await parts[file]?.take(index);
+    if (!bytes) return false;
+    if (ready[file]) meter.add(bytes.length);
+    if (!engine.push(file, bytes)) throw new Refused();
+    return true;
+  };
+  for (const file of parts.keys()) while (!engine.knows(file) && (await step(file)));
+  const needs = engine.needs();
+  if (needs === undefined) throw new Refused();
+  const missing = sum(parts.map(({ size, there }) => size - there));
+  const verdict = fit(JSON.parse(needs) as Needs, missing);
+  await told(verdict);
+  if (verdict.fits === "no") throw new LoupeError("memory", verdict.sentence);
+
+  const work = parts.flatMap((part) => part.missing());
+  const lane = async (): Promise<void> => {
+    for (let task = work.shift(); task; task = work.shift()) await task();
+  };
+  const opening = parts.map(async (_, file) => {
+    while (await step(file));
+  });
+  await Promise.all([...Array.from({ length: LANES }, lane), ...opening]);
+  meter.end(parts.map(({ size }) => size));
+  return Promise.all(parts.map((part, file) => part.finish(engine.sha256(file) ?? "")));
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((sum, n) => sum + n, 0);
+}
+
+async function exclusively<T>(id: string | undefined, work: () => Promise<T>): Promise<T> {
+  if (id === undefined || !navigator.locks) return work();
+  return navigator.locks.request(`loupe-model-${id}`, work) as Promise<T>;
+}
