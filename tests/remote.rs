@@ -125,7 +125,8 @@ fn every_way_of_naming_a_model_fetches_it_once_and_works_without_a_network() {
         down.store(true, Ordering::Relaxed);
         assert_eq!(desk.answered(&name, &server.address), first, "{test}");
         let fetched = server.heard().iter().filter(|r| r.method == "GET" && r.path.ends_with(".gguf")).count();
-        assert_eq!(fetched, 2, "{test}: {:?}", server.heard());
+        // Each header first, then each file.
+        assert_eq!(fetched, 4, "{test}: {:?}", server.heard());
         hashes.push(first);
     }
     hashes.dedup();
@@ -161,7 +162,8 @@ fn a_file_that_changed_on_its_server_is_fetched_anew() {
     desk.answered(&name, &server.address);
     changed.store(true, Ordering::Relaxed);
     desk.answered(&name, &server.address);
-    assert_eq!(server.heard().iter().filter(|r| r.method == "GET").count(), 4);
+    // Two headers, two files, and both files again.
+    assert_eq!(server.heard().iter().filter(|r| r.method == "GET").count(), 6);
 }
 
 #[test]
@@ -179,4 +181,37 @@ fn what_cannot_be_had_is_said_in_one_sentence() {
     assert_eq!(server.heard().len(), asked);
     down.store(true, Ordering::Relaxed);
     desk.refused("o/r", here, 5, "status 503");
+}
+
+#[test]
+fn what_cannot_run_is_refused_before_its_weights_are_fetched() {
+    let (mut text, vision) = (model(TEXT), model(VISION));
+    let kind = text.windows(5).position(|bytes| bytes == b"llama").unwrap();
+    text[kind] = b'k';
+    let server = Server::start(&[("/m/text.gguf", &text), ("/m/mmproj.gguf", &vision)], |_| Manner::default());
+    let desk = Desk::new("unknown");
+    desk.refused(&format!("{0}/m/text.gguf,{0}/m/mmproj.gguf", server.address), "", 4, "`klama`");
+    assert!(fetched(&desk.cache).is_empty(), "{:?}", fetched(&desk.cache));
+}
+
+#[test]
+fn what_does_not_fit_is_refused_before_its_weights_are_fetched_or_read() {
+    let ((server, _), desk) = (serve(), Desk::new("memory"));
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+    for model in ["o/r", folder.to_str().unwrap()] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_loupe"));
+        command.args(["ask", desk.picture.to_str().unwrap(), "How many?", "--model", model]);
+        command.env("LOUPE_CACHE", &desk.cache).env("HF_ENDPOINT", &server.address).env("LOUPE_MEMORY", "100000");
+        let out = command.output().unwrap();
+        let stderr = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(4), "{stderr}");
+        assert!(stderr.contains("does not fit") && stderr.contains("0.00 GB are free"), "{stderr}");
+    }
+    assert!(fetched(&desk.cache).is_empty(), "{:?}", fetched(&desk.cache));
+}
+
+/// Files of models in a cache, whole or in part.
+fn fetched(cache: &Path) -> Vec<PathBuf> {
+    let files = fs::read_dir(cache).into_iter().flatten().map(|entry| entry.unwrap().path());
+    files.filter(|path| path.to_string_lossy().contains(".gguf")).collect()
 }

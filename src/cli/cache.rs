@@ -9,11 +9,15 @@ use std::{
 
 use loupe::{
     error::{Error, ErrorKind, Result},
+    session::Opening,
     source::{HUB, HubId, Manifest, Remote, is_address},
 };
 use sha2::{Digest, Sha256};
 
-use super::fetch::{self, Fetcher, Record};
+use super::{
+    fetch::{self, Fetcher, Record},
+    fit::fits,
+};
 
 /// How long a server may say nothing.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -75,19 +79,57 @@ impl Cache {
     /// # Errors
     /// As [`Fetcher::file`].
     pub fn addressed(&self, url: &str) -> Result<Kept> {
-        self.file(&Remote { url: url.to_owned(), size: None, sha256: None, chunks: None })
+        self.file(&at(url))
+    }
+
+    /// Two files by their addresses alone.
+    ///
+    /// # Errors
+    /// As [`Fetcher::file`], and a model or memory error when the headers say that it would be in vain.
+    pub fn addressed_pair(&self, urls: [&str; 2]) -> Result<[Kept; 2]> {
+        self.files(&urls.map(at))
     }
 
     fn pair(&self, manifest: &Manifest) -> Result<[Kept; 2]> {
-        let [a, b] = manifest.files.as_slice() else {
-            return Err(Error::internal("A manifest without two files was let through; report this."));
-        };
+        let files = manifest.files.as_slice().try_into();
+        self.files(files.map_err(|_| Error::internal("A manifest without two files was let through; report this."))?)
+    }
+
+    fn files(&self, pair: &[Remote; 2]) -> Result<[Kept; 2]> {
+        let [a, b] = pair;
+        match self.headers(pair) {
+            // The same trouble will be met, and told, when the files are fetched.
+            Err(error) if error.kind() == ErrorKind::Network => {}
+            read => read?,
+        }
         Ok([self.file(a)?, self.file(b)?])
+    }
+
+    /// Reads both headers before anything is fetched, unless all is there.
+    fn headers(&self, pair: &[Remote; 2]) -> Result<()> {
+        let mut opening = Opening::default();
+        let places = pair.each_ref().map(|remote| self.place_of(remote));
+        let [a, b] = places;
+        let is_kept = |path: &Path, remote: &Remote| Record::read(path).is_some_and(|record| record.is_of(remote));
+        if is_kept(&a?, &pair[0]) && is_kept(&b?, &pair[1]) {
+            return Ok(());
+        }
+        for (at, remote) in pair.iter().enumerate() {
+            self.fetcher.beginning(&remote.url, &mut |bytes| {
+                opening.push(at, bytes)?;
+                Ok(!opening.knows(at))
+            })?;
+        }
+        fits(&opening)
+    }
+
+    fn place_of(&self, remote: &Remote) -> Result<PathBuf> {
+        self.place(remote.sha256.as_deref().unwrap_or(&remote.url), remote.name())
     }
 
     /// What is kept whole is not fetched again; of a file without a promised hash the server is asked whether it changed.
     fn file(&self, remote: &Remote) -> Result<Kept> {
-        let path = self.place(remote.sha256.as_deref().unwrap_or(&remote.url), remote.name())?;
+        let path = self.place_of(remote)?;
         let kept = |record: Record| Kept { path: path.clone(), sha256: record.sha256 };
         if let Some(record) = Record::read(&path).filter(|record| record.is_of(remote)) {
             let size = fs::metadata(&path).ok().map(|file| file.len());
@@ -144,6 +186,11 @@ impl Cache {
         let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' };
         Ok(self.folder.join(format!("{key}-{}", name.chars().map(plain).collect::<String>())))
     }
+}
+
+/// A file of which nothing is known but its address.
+fn at(url: &str) -> Remote {
+    Remote { url: url.to_owned(), size: None, sha256: None, chunks: None }
 }
 
 impl Kept {

@@ -5,6 +5,7 @@ mod cache;
 #[cfg(feature = "probe")]
 pub mod exam;
 mod fetch;
+mod fit;
 pub mod model;
 #[cfg(feature = "reference")]
 pub mod quantize;

@@ -3,18 +3,21 @@
 use std::{
     env,
     fs::{self, File},
+    io::Read,
     path::{Path, PathBuf},
 };
 
 use loupe::{
     error::{Error, ErrorKind, Result},
     exec::AnyExecutor,
-    gguf,
-    session::Session,
+    session::{Opening, Session},
     source::{HubId, is_address},
 };
 
-use super::cache::{Cache, Kept};
+use super::{
+    cache::{Cache, Kept},
+    fit::fits,
+};
 
 /// What the network is to run on.
 #[derive(clap::Args, Default)]
@@ -59,10 +62,11 @@ pub fn open(names: &[String], executor: &ExecutorArgs) -> Result<Session> {
             Some(id) => Cache::of_this_machine()?.hub_pair(&id)?,
             None => return Err(usage()),
         },
+        [a, b] if is_address(a) && is_address(b) => Cache::of_this_machine()?.addressed_pair([a, b])?,
         [a, b] => [file(a)?, file(b)?],
         _ => return Err(usage()),
     };
-    Session::open_on(read(&a)?, read(&b)?, executor.executor())
+    read([&a, &b], executor.executor())
 }
 
 fn usage() -> Error {
@@ -81,20 +85,53 @@ fn file(name: &str) -> Result<Kept> {
     if is_address(name) { Cache::of_this_machine()?.addressed(name) } else { Ok(Kept::local(Path::new(name))) }
 }
 
-fn read(kept: &Kept) -> Result<gguf::File> {
-    let path = kept.path.display();
-    let missing = |e| Error::model(format!("The model file {path} could not be opened; check the path.")).because(e);
-    let file = gguf::File::read(File::open(&kept.path).map_err(missing)?)?;
-    let sha256: String = file.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
-    if kept.sha256.as_ref().is_some_and(|wanted| !wanted.eq_ignore_ascii_case(&sha256)) {
-        return Err(Error::of_kind(
-            ErrorKind::Damaged,
-            format!(
-                "The kept model file {path} is no longer what was fetched; delete it, and it will be fetched anew."
-            ),
-        ));
+/// Bytes that are read at a time.
+const CHUNK: usize = 1 << 20;
+
+/// Reads both files, headers first.
+fn read(files: [&Kept; 2], executor: AnyExecutor) -> Result<Session> {
+    let mut opening = Opening::default();
+    let mut readers = [open_file(files[0])?, open_file(files[1])?];
+    for at in [0, 1] {
+        while !opening.knows(at) && push(&mut opening, at, &mut readers[at], files[at])? {}
     }
-    Ok(file)
+    fits(&opening)?;
+    for at in [0, 1] {
+        while push(&mut opening, at, &mut readers[at], files[at])? {}
+        check(&opening, at, files[at])?;
+    }
+    opening.finish(executor)
+}
+
+fn open_file(kept: &Kept) -> Result<File> {
+    let path = kept.path.display();
+    File::open(&kept.path)
+        .map_err(|e| Error::model(format!("The model file {path} could not be opened; check the path.")).because(e))
+}
+
+/// The next bytes of a file; false at its end.
+fn push(opening: &mut Opening, at: usize, file: &mut File, kept: &Kept) -> Result<bool> {
+    let mut chunk = Vec::new();
+    let unreadable = |e| {
+        let path = kept.path.display();
+        Error::model(format!("The model file {path} could not be read; check the disk and try again.")).because(e)
+    };
+    file.take(CHUNK as u64).read_to_end(&mut chunk).map_err(unreadable)?;
+    opening.push(at, &chunk)?;
+    Ok(!chunk.is_empty())
+}
+
+/// Whether a file that was fetched once is what it was.
+fn check(opening: &Opening, at: usize, kept: &Kept) -> Result<()> {
+    let sha256: String = opening.sha256(at).iter().flatten().map(|byte| format!("{byte:02x}")).collect();
+    if kept.sha256.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(&sha256)) {
+        return Ok(());
+    }
+    let path = kept.path.display();
+    Err(Error::of_kind(
+        ErrorKind::Damaged,
+        format!("The kept model file {path} is no longer what was fetched; delete it, and it will be fetched anew."),
+    ))
 }
 
 /// The two GGUF files of a directory; the one with `mmproj` in its name is the vision encoder.

@@ -88,6 +88,25 @@ impl Fetcher {
         Ok(Record { url: url.to_owned(), validator: validator(&response), size, sha256: None })
     }
 
+    /// Hands the first bytes of a file to `take` until it has had enough.
+    ///
+    /// # Errors
+    /// A network error, and what `take` says.
+    pub fn beginning(&self, url: &str, take: &mut dyn FnMut(&[u8]) -> Result<bool>) -> Result<()> {
+        let request = self.agent.get(url).header("accept-encoding", "identity").header("range", "bytes=0-");
+        let response = request.call().map_err(|e| unreachable(url, &e.to_string()).because(e))?;
+        if !response.status().is_success() {
+            return Err(refused(url, response.status().as_u16()));
+        }
+        let (mut body, mut chunk) = (response.into_body().into_reader(), vec![0; 1 << 16]);
+        loop {
+            let n = body.read(&mut chunk).map_err(|e| unreachable(url, &e.to_string()).because(e))?;
+            if n == 0 || !take(&chunk[..n])? {
+                return Ok(());
+            }
+        }
+    }
+
     /// Fetches a file to `path`, from where an earlier call was interrupted. While it comes it lies at `path.part`.
     ///
     /// # Errors
