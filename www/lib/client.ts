@@ -178,7 +178,8 @@ export class Client {
       case "fit":
         // Asked for here because workers cannot: not to have what is kept cleared when the disk runs full.
         if (message.where === "files" || message.where === "cache") void navigator.storage?.persist?.().catch(() => false);
-        return this.#events.emit("fit", message.fit);
+        this.#events.emit("fit", message.fit);
+        return this.#post({ type: "proceed" });
       case "engine":
         this.engine = message.engine;
         return;

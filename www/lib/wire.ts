@@ -11,6 +11,8 @@ import type { Event, Request } from "./protocol.gen.js";
 export type ToWorker =
   /** Start the engine, fetch the model's two files and open them. */
   | { type: "open"; order: Order; engine: EngineOptions }
+  /** What the model needs was heard, and nobody minds: fetch its weights. */
+  | { type: "proceed" }
   /** Look at a picture file. */
   | { type: "see"; picture: number; file: Blob }
   /** Anything that needs no bytes. */

@@ -19,8 +19,11 @@ const inbox: Request[] = [];
 const luggage = new Map<Request, Uint8Array>();
 let working = false;
 let tail: Promise<void> = Promise.resolve();
+/** Goes on with loading, which waits for whoever hears the verdict to call it off. */
+let proceed: (() => void) | undefined;
 
 self.addEventListener("message", ({ data }: MessageEvent<ToWorker>) => {
+  if (data.type === "proceed") return proceed?.();
   // One message after the other: reading a picture's bytes takes a moment, and what follows must not overtake it.
   // What goes wrong here is the engine's end; reported, it reaches the client as an error of this worker.
   tail = tail.then(() => receive(data)).catch(reportError);
@@ -54,7 +57,12 @@ async function open({ engine, names }: Pick<Started, "engine" | "names">, order:
   try {
     const kept = await load(engine, names, order, {
       progress: (progress) => post({ type: "fetched", progress }),
-      fit: (fit, where) => post({ type: "fit", fit, where }),
+      fit: (fit, where) => {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        proceed = resolve;
+        post({ type: "fit", fit, where });
+        return promise;
+      },
     });
     post({ type: "kept", kept });
   } catch (cause) {

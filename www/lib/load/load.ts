@@ -50,7 +50,8 @@ export interface Kept {
 /** Whom loading tells what. */
 export interface Listener {
   readonly progress: (progress: Progress) => void;
-  readonly fit: (fit: Fit, where: Kept["where"]) => void;
+  /** Loading waits until this has resolved. */
+  readonly fit: (fit: Fit, where: Kept["where"]) => Promise<void>;
 }
 
 /** The engine cannot use the files; a load request has it say why. */
@@ -73,7 +74,7 @@ export async function load(engine: Opener, names: Names, order: Order, listener:
     for (let changes = 0; ; changes += 1) {
       const stop = new AbortController();
       try {
-        const told = (fit: Fit): void => listener.fit(fit, store.where);
+        const told = (fit: Fit): Promise<void> => listener.fit(fit, store.where);
         const files = await fetchAndFeed(engine, names, order, store, meter, stop.signal, told, (reason) => (why = reason));
         return { files, where: why === "" ? store.where : "memory", why };
       } catch (cause) {
@@ -98,7 +99,7 @@ async function fetchAndFeed(
   store: Store,
   meter: Meter,
   signal: AbortSignal,
-  told: (fit: Fit) => void,
+  told: (fit: Fit) => Promise<void>,
   spilled: (why: string) => void,
 ): Promise<Blob[]> {
   const files = wanted.kind === "mixed" ? wanted.files : await resolve(wanted, names, store, offline);
@@ -115,7 +116,7 @@ async function fetchAndFeed(
   try {
     const parts = await Promise.all(files.map(begin));
     return await feed(engine, parts, meter, async (fit) => {
-      told(fit);
+      await told(fit);
       wanting = fit.fits !== "no";
       const { quota = Infinity, usage = 0 } = (await navigator.storage?.estimate?.()) ?? {};
       if (store.where === "memory" || quota - usage >= fit.download) return;
@@ -133,7 +134,7 @@ async function fetchAndFeed(
 }
 
 /** Hands the files over, chunk by chunk; resolves to handles to them once all of it is with the engine. */
-async function feed(engine: Opener, parts: readonly Part[], meter: Meter, told: (fit: Fit) => unknown): Promise<Blob[]> {
+async function feed(engine: Opener, parts: readonly Part[], meter: Meter, told: (fit: Fit) => Promise<void>): Promise<Blob[]> {
   const next = [0, 0];
   // What is there already is counted as it is read: reading it is what takes the time.
   const ready = parts.map((part) => part.size > 0 && part.there === part.size);
