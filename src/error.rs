@@ -23,6 +23,8 @@ pub enum ErrorKind {
     Storage,
     /// The model needs more memory than there is.
     Memory,
+    /// There is no GPU to run on, or it was lost.
+    Gpu,
     /// Loupe itself failed; the message is worth reporting.
     Internal,
 }
@@ -35,6 +37,7 @@ impl ErrorKind {
             Self::Picture => 3,
             Self::Model | Self::Damaged | Self::Storage | Self::Memory => 4,
             Self::Network => 5,
+            Self::Gpu => 6,
             Self::Internal => 1,
         }
     }

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod adapter;
+
 use std::{
     fs::{self, File as Open},
     path::PathBuf,
@@ -65,8 +67,10 @@ fn every_executor_gives_the_golden_answers() {
     let want = answers(open(AnyExecutor::Reference(Reference::default())));
     assert!(want.len() >= 50, "{} questions", want.len());
     let mut wrong = Vec::new();
-    for (isa, threads) in Isa::available().into_iter().flat_map(|isa| [(isa, 1), (isa, 2)]) {
-        let session = open(AnyExecutor::Cpu(Box::new(Cpu::with(isa, Pool::new(threads)))));
+    let cpus = Isa::available().into_iter().flat_map(|isa| [(isa, 1), (isa, 2)]);
+    let cpus = cpus.map(|(isa, threads)| AnyExecutor::Cpu(Box::new(Cpu::with(isa, Pool::new(threads)))));
+    for executor in cpus.chain(adapter::gpu()) {
+        let session = open(executor);
         let executor = session.executor();
         for (got, want) in answers(session).into_iter().zip(&want) {
             if got != *want {

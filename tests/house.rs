@@ -31,13 +31,14 @@ const MODULES: [(&str, &[&str]); 14] = [
 ];
 
 /// Each library that has a home, and its homes: paths below `src/`, files or folders.
-const LIBRARIES: [(&str, &[&str]); 15] = [
+const LIBRARIES: [(&str, &[&str]); 16] = [
     ("candle_core", &["exec/reference.rs", "quantize/codes.rs"]),
     ("candle_transformers", &[]),
     ("clap", &["main.rs", "cli", "probe/cli.rs"]),
     ("image", &["image/decode.rs"]),
     ("js_sys", &["wasm.rs"]),
     ("minijinja", &["text/template"]),
+    ("naga", &[]),
     ("pollster", &["main.rs", "cli"]),
     ("tiny_skia", &["probe"]),
     ("tokenizers", &["text/tokenizer"]),

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod adapter;
+
 use std::{collections::HashMap, fs::File as Open, path::PathBuf};
 
 use candle_core::{Device, Tensor, safetensors};
@@ -202,6 +204,18 @@ fn every_stage_on_the_processor_is_near_pytorch() {
                 let cpu = AnyExecutor::Cpu(Box::new(Cpu::with(isa, Pool::new(2))));
                 assert_complete(&case, flavour, run(&case, flavour, cpu, bound));
             }
+        }
+    }
+}
+
+/// Without a derived difference: the GPU keeps everything in f32.
+#[test]
+fn every_stage_on_the_gpu_equals_pytorch() {
+    for name in CASES {
+        let case = Case::load(name);
+        for flavour in FLAVOURS {
+            let Some(gpu) = adapter::gpu() else { return };
+            assert_complete(&case, flavour, run(&case, flavour, gpu, BOUND));
         }
     }
 }

@@ -35,19 +35,24 @@ enum Kind {
     /// The processor's vector instructions.
     #[default]
     Cpu,
+    /// A GPU, over Vulkan.
+    #[cfg(feature = "gpu")]
+    Gpu,
     /// Plain f32 on candle: slow, for comparison.
     #[cfg(feature = "reference")]
     Reference,
 }
 
 impl ExecutorArgs {
-    fn executor(&self) -> AnyExecutor {
-        match (self.executor, self.threads) {
+    fn executor(&self) -> Result<AnyExecutor> {
+        Ok(match (self.executor, self.threads) {
             (Kind::Cpu, None) => AnyExecutor::default(),
             (Kind::Cpu, Some(threads)) => AnyExecutor::cpu(threads.into()),
+            #[cfg(feature = "gpu")]
+            (Kind::Gpu, _) => pollster::block_on(AnyExecutor::gpu())?,
             #[cfg(feature = "reference")]
             (Kind::Reference, _) => AnyExecutor::Reference(Default::default()),
-        }
+        })
     }
 }
 
@@ -66,7 +71,7 @@ pub fn open(names: &[String], executor: &ExecutorArgs) -> Result<Session> {
         [a, b] => [file(a)?, file(b)?],
         _ => return Err(usage()),
     };
-    read([&a, &b], executor.executor())
+    read([&a, &b], executor.executor()?)
 }
 
 fn usage() -> Error {

@@ -13,6 +13,9 @@ use crate::{
 pub enum AnyExecutor {
     /// Our kernels on the processor.
     Cpu(Box<Cpu>),
+    /// Our kernels on a GPU.
+    #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+    Gpu(Box<super::Gpu>),
     /// candle in f32: slow, plain, and what the others are compared with.
     #[cfg(feature = "reference")]
     Reference(Reference),
@@ -24,6 +27,15 @@ impl AnyExecutor {
         Self::Cpu(Box::new(Cpu::new(Pool::new(threads))))
     }
 
+    /// This machine's GPU.
+    ///
+    /// # Errors
+    /// Of kind [`Gpu`](crate::ErrorKind::Gpu) when there is none, or it cannot be used.
+    #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+    pub async fn gpu() -> Result<Self> {
+        Ok(Self::Gpu(Box::new(super::Gpu::open().await?)))
+    }
+
     /// What it is and what it runs on, for reports.
     pub fn description(&self) -> String {
         match self {
@@ -31,6 +43,8 @@ impl AnyExecutor {
                 let threads = cpu.threads();
                 format!("cpu, {}, {threads} thread{}", cpu.isa().name(), if threads == 1 { "" } else { "s" })
             }
+            #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+            Self::Gpu(gpu) => gpu.description(),
             #[cfg(feature = "reference")]
             Self::Reference(_) => "reference".into(),
         }
@@ -49,6 +63,8 @@ impl Executor for AnyExecutor {
     fn load(&mut self, name: &str, tensor: Tensor) -> Result<()> {
         match self {
             Self::Cpu(cpu) => cpu.load(name, tensor),
+            #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+            Self::Gpu(gpu) => gpu.load(name, tensor),
             #[cfg(feature = "reference")]
             Self::Reference(reference) => reference.load(name, tensor),
         }
@@ -57,6 +73,8 @@ impl Executor for AnyExecutor {
     fn run(&mut self, plan: &Plan, live: &Live, inputs: &[(&str, Input)], trace: Option<&mut Trace>) -> Result<()> {
         match self {
             Self::Cpu(cpu) => cpu.run(plan, live, inputs, trace),
+            #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+            Self::Gpu(gpu) => gpu.run(plan, live, inputs, trace),
             #[cfg(feature = "reference")]
             Self::Reference(reference) => reference.run(plan, live, inputs, trace),
         }
@@ -65,6 +83,8 @@ impl Executor for AnyExecutor {
     fn keep(&mut self, slot: usize) -> Result<()> {
         match self {
             Self::Cpu(cpu) => cpu.keep(slot),
+            #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+            Self::Gpu(gpu) => gpu.keep(slot),
             #[cfg(feature = "reference")]
             Self::Reference(reference) => reference.keep(slot),
         }
@@ -73,6 +93,8 @@ impl Executor for AnyExecutor {
     fn restore(&mut self, slot: usize) -> Result<()> {
         match self {
             Self::Cpu(cpu) => cpu.restore(slot),
+            #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+            Self::Gpu(gpu) => gpu.restore(slot),
             #[cfg(feature = "reference")]
             Self::Reference(reference) => reference.restore(slot),
         }
@@ -81,6 +103,8 @@ impl Executor for AnyExecutor {
     async fn read(&mut self, at: usize) -> Result<Vec<f32>> {
         match self {
             Self::Cpu(cpu) => cpu.read(at).await,
+            #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+            Self::Gpu(gpu) => gpu.read(at).await,
             #[cfg(feature = "reference")]
             Self::Reference(reference) => reference.read(at).await,
         }

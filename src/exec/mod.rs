@@ -2,11 +2,15 @@
 
 mod any;
 pub mod cpu;
+#[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+pub mod gpu;
 #[cfg(feature = "reference")]
 mod reference;
 
 pub use any::AnyExecutor;
 pub use cpu::Cpu;
+#[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+pub use gpu::Gpu;
 #[cfg(feature = "reference")]
 pub use reference::Reference;
 

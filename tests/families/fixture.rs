@@ -125,11 +125,11 @@ pub fn picture([width, height, seed]: [u32; 3]) -> Rgb {
     Rgb::new(width, height, pixels).unwrap()
 }
 
-/// The reference, then the processor with all instructions it has.
+/// The reference, the processor with all instructions it has, and the GPU if there is one.
 pub fn executors() -> Vec<AnyExecutor> {
     let cpu = |isa| AnyExecutor::Cpu(Box::new(Cpu::with(isa, Pool::new(2))));
     let cpus = Isa::available().into_iter().map(cpu);
-    std::iter::once(AnyExecutor::Reference(Reference::default())).chain(cpus).collect()
+    std::iter::once(AnyExecutor::Reference(Reference::default())).chain(cpus).chain(crate::adapter::gpu()).collect()
 }
 
 /// `cargo xtask fixtures --check` names others than the committed ones.

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "../adapter/mod.rs"]
+mod adapter;
 mod fixture;
 mod refused;
 mod text;

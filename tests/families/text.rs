@@ -60,7 +60,7 @@ impl Decoder {
     }
 
     fn bound(&self) -> f32 {
-        if matches!(self.executor, AnyExecutor::Reference(_)) { BOUND } else { HALVES }
+        if matches!(self.executor, AnyExecutor::Cpu(_)) { HALVES } else { BOUND }
     }
 }
 

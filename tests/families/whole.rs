@@ -95,10 +95,10 @@ fn conversations_read_as_the_originals() {
     for name in FAMILIES {
         let family = Family::load(name);
         for (nth, executor) in executors().into_iter().enumerate() {
-            let is_reference = matches!(executor, AnyExecutor::Reference(_));
+            let is_cpu = matches!(executor, AnyExecutor::Cpu(_));
             let mut model = open(&family, executor);
             // Rows of pictures have passed through the encoder besides: as many sums again.
-            let bound = BOUND + if is_reference { BOUND } else { HALVES };
+            let bound = BOUND + if is_cpu { HALVES } else { BOUND };
             for case in &family.cases {
                 // Large pictures are for the fastest; they show nothing new to the others.
                 if nth != 1 && case.ids.len() > 200 {

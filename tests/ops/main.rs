@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "../adapter/mod.rs"]
+mod adapter;
 mod recurrent;
 
 use loupe::{
@@ -31,11 +33,11 @@ fn weight(rows: usize, cols: usize, seed: u64) -> Tensor {
     Tensor { shape: vec![rows, cols], ggml_type: GgmlType::F32, data }
 }
 
-/// The reference, and the processor with all instructions it has, alone and in company.
+/// The reference, the processor with all instructions it has, alone and in company, and the GPU.
 fn executors() -> Vec<AnyExecutor> {
     let cpu = |(isa, threads)| AnyExecutor::Cpu(Box::new(Cpu::with(isa, Pool::new(threads))));
     let cpus = Isa::available().into_iter().flat_map(|isa| [(isa, 1), (isa, 3)]).map(cpu);
-    std::iter::once(AnyExecutor::Reference(Reference::default())).chain(cpus).collect()
+    std::iter::once(AnyExecutor::Reference(Reference::default())).chain(cpus).chain(adapter::gpu()).collect()
 }
 
 /// A result and the executor that gave it.
@@ -366,6 +368,23 @@ fn network() -> Graph {
     }
     let z = g.add(y, x);
     g.finish(vec![z]).unwrap()
+}
+
+#[test]
+fn an_input_that_comes_late_is_whole() {
+    let mut g = Builder::default();
+    let mut y = g.input("x", Rows::Fixed(4), 8);
+    for _ in 0..3 {
+        y = g.scale(y, 2.0);
+    }
+    // Its place is that of a value which is dead by now.
+    let late = g.input("late", Rows::Fixed(4), 8);
+    let sum = g.add(y, late);
+    let (x, late) = (noise(13, 32), noise(14, 32));
+    let inputs = [("x", Input::Matrix(&x)), ("late", Input::Matrix(&late))];
+    let got = run(g.finish(vec![sum]).unwrap(), Live::default(), &inputs);
+    let want: Vec<f64> = x.iter().zip(&late).map(|(x, late)| 8.0 * f64::from(*x) + f64::from(*late)).collect();
+    close("a late input", &got, &want, 1e-6);
 }
 
 #[test]

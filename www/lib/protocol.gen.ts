@@ -318,7 +318,7 @@ firstTokenMs: number, };
 /**
  * What went wrong, as callers need to tell it apart.
  */
-export type ErrorKind = "usage" | "picture" | "model" | "network" | "damaged" | "storage" | "memory" | "internal";
+export type ErrorKind = "usage" | "picture" | "model" | "network" | "damaged" | "storage" | "memory" | "gpu" | "internal";
 
 /**
  * A model as two files.

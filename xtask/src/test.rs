@@ -12,7 +12,7 @@ use crate::{
     steps::{Done, cargo, root, run, step, target},
 };
 
-const NATIVE: [&str; 2] = ["--features", "probe"];
+const NATIVE: [&str; 2] = ["--features", "probe,gpu"];
 
 /// Runs it all, ending with what the browser tests' own runner says.
 pub fn everything() -> Done {
@@ -22,6 +22,7 @@ pub fn everything() -> Done {
         run(&mut cargo(&["clippy", "--package", "xtask", "--all-targets", "--", "-D", "warnings"]))
     })?;
     step("Running the tests of the tasks", || run(&mut cargo(&["test", "--quiet", "--package", "xtask"])))?;
+    vulkan()?;
     // This leaves the command line in target/debug too, which the browser tests compare the page with.
     step("Running the Rust tests", || run(cargo(&["test"]).args(NATIVE)))?;
     build::everything()?;
@@ -61,13 +62,36 @@ pub fn chromium() -> Done<PathBuf> {
     if !Path::new("/usr/bin/apt-get").exists() || !is_root() {
         return Err(ASK.into());
     }
-    step("Installing Chromium from Debian's packages", || {
+    install("Installing Chromium from Debian's packages", &["chromium"])?;
+    found().ok_or_else(|| ASK.into())
+}
+
+/// Sees to it that there is a GPU to test on, in software if need be; where none can be had, the tests skip what needs it
+/// and say so.
+fn vulkan() -> Done {
+    let folders = ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"];
+    let drivers = |folder: &&str| std::fs::read_dir(folder).is_ok_and(|mut drivers| drivers.next().is_some());
+    if folders.iter().any(drivers) {
+        return Ok(());
+    }
+    if !Path::new("/usr/bin/apt-get").exists() || !is_root() {
+        println!(
+            "> No Vulkan driver was found: the GPU is not tested (on Debian, `apt-get install mesa-vulkan-drivers`)"
+        );
+        return Ok(());
+    }
+    install("Installing Vulkan in software from Debian's packages", &["libvulkan1", "mesa-vulkan-drivers"])
+}
+
+/// Installs packages of Debian's, as root.
+fn install(what: &str, packages: &[&str]) -> Done {
+    step(what, || {
         run(Command::new("apt-get").args(["update", "-qq"]))?;
         run(Command::new("apt-get")
-            .args(["install", "-y", "-qq", "--no-install-recommends", "chromium"])
+            .args(["install", "-y", "-qq", "--no-install-recommends"])
+            .args(packages)
             .env("DEBIAN_FRONTEND", "noninteractive"))
-    })?;
-    found().ok_or_else(|| ASK.into())
+    })
 }
 
 fn is_root() -> bool {

@@ -1,0 +1,310 @@
+//! The executor for GPUs: our own kernels in WGSL, on any [`Device`].
+//!
+//! Every value of a graph lies in one buffer, the arena, at the place that the plan gives it; kernels get places as
+//! parameters. So a run is one list of dispatches, and what is bound to them changes only when a buffer grows: pipelines and
+//! bindings are made once, and a step of decoding writes some kilobytes of parameters and hands the list over.
+#![allow(missing_docs, reason = "a kernel's fields are what its WGSL says")]
+
+mod device;
+pub mod kernels;
+mod memory;
+mod native;
+mod pack;
+mod record;
+mod walk;
+mod weights;
+
+use std::collections::HashMap;
+
+use web_time::Instant;
+
+pub use self::{
+    device::{About, Device, Fault, Part, Step},
+    native::Native,
+    weights::Format,
+};
+use self::{
+    kernels::Pipelines,
+    memory::{Failure, Memory},
+    record::{Record, Slot},
+    weights::Weights,
+};
+use super::{Executor, Input, cpu::rope::Tables};
+use crate::{
+    error::{Error, Result},
+    gguf::Tensor,
+    graph::{Entry, Live, Op, Place, Plan, Trace, WeightId},
+};
+
+/// The executor. See the module.
+pub struct Gpu<D: Device = Native> {
+    device: D,
+    pipelines: Pipelines<D>,
+    weights: Weights<D>,
+    memory: Memory<D>,
+    turns: Tables,
+    plans: Vec<Bound>,
+    binds: HashMap<Bindings, D::Bind>,
+    outputs: Vec<Output>,
+}
+
+/// What is bound to a kernel: its place among the pipelines, its parameters' place, and its buffers.
+type Bindings = (usize, usize, Vec<(u32, Slot)>);
+
+/// Where a result of the last run lies, in numbers.
+#[derive(Clone, Copy)]
+enum Output {
+    Arena(Place),
+    Cache { id: usize, len: usize },
+}
+
+/// A plan bound to weights, and laid out for the sizes of a call.
+#[derive(Default)]
+pub struct Bound {
+    plan: u64,
+    weights: Vec<usize>,
+    /// The sizes that `places` are for.
+    sizes: Option<(usize, usize)>,
+    places: Vec<Option<Place>>,
+    elements: usize,
+}
+
+impl Bound {
+    fn weight(&self, id: WeightId) -> usize {
+        self.weights[id.index()]
+    }
+
+    fn place(&self, at: usize) -> Option<Place> {
+        self.places[at]
+    }
+
+    /// Lays the values out as the plan does. After them come constants, which it leaves out, and inputs, which are written
+    /// before the first kernel runs and must not lie where one writes a value that is dead when the input is first needed.
+    fn lay_out(&mut self, plan: &Plan, live: &Live) {
+        let sizes = (live.tokens, live.pictures);
+        if self.sizes == Some(sizes) {
+            return;
+        }
+        (self.places, self.elements) = plan.places(live);
+        for (place, node) in self.places.iter_mut().zip(&plan.graph().nodes) {
+            if let Op::Constant(_) | Op::Input(_) = node.op {
+                let len = node.rows.resolve(live) * node.cols;
+                *place = Some(Place { start: self.elements, len });
+                self.elements += len;
+            }
+        }
+        self.sizes = Some(sizes);
+    }
+}
+
+impl Gpu<Native> {
+    /// On this machine's GPU.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be used.
+    pub async fn open() -> Result<Self> {
+        Ok(Self::on(Native::open().await?))
+    }
+}
+
+impl<D: Device> Gpu<D> {
+    /// On this device.
+    pub fn on(device: D) -> Self {
+        Self {
+            device,
+            pipelines: Pipelines::default(),
+            weights: Weights::default(),
+            memory: Memory::default(),
+            turns: Tables::default(),
+            plans: Vec::new(),
+            binds: HashMap::new(),
+            outputs: Vec::new(),
+        }
+    }
+
+    /// The device.
+    pub fn device(&self) -> &D {
+        &self.device
+    }
+
+    /// The GPU, what drives it, and which of the kernels' variants is used.
+    pub fn description(&self) -> String {
+        let About { adapter, driver, .. } = self.device.about();
+        format!("gpu, {adapter}, {driver}, f32 without subgroups")
+    }
+
+    /// The plan's place among those bound.
+    fn bind(&mut self, plan: &Plan) -> Result<usize> {
+        if let Some(at) = self.plans.iter().position(|bound| bound.plan == plan.id()) {
+            return Ok(at);
+        }
+        let find = |w: &crate::graph::Weight| self.weights.find(&w.name, w.shape);
+        let weights = plan.graph().weights.iter().map(find).collect::<Result<_>>()?;
+        self.plans.push(Bound { plan: plan.id(), weights, ..Bound::default() });
+        Ok(self.plans.len() - 1)
+    }
+
+    fn find(plan: &Plan, bound: &Bound, live: &Live, at: usize) -> Option<Output> {
+        let node = &plan.graph().nodes[at];
+        Some(match node.op {
+            Op::Store { cache, .. } => Output::Cache { id: cache.0 as usize, len: node.rows.resolve(live) * node.cols },
+            _ => Output::Arena(bound.place(at)?),
+        })
+    }
+
+    /// Where a result lies on the device; `None` when it has no numbers, or there is none.
+    fn part(&self, output: Output) -> Option<Part<'_, D::Buffer>> {
+        let (held, start, len) = match output {
+            Output::Arena(place) => (self.memory.arena.as_ref()?, place.start, place.len),
+            Output::Cache { id, len } => (self.memory.cache(id)?, 0, len),
+        };
+        (len > 0).then(|| Part { buffer: &held.buffer, start: start as u64 * 4, len: len as u64 * 4 })
+    }
+
+    fn run_bound(
+        &mut self,
+        plan: &Plan,
+        bound: &mut Bound,
+        live: &Live,
+        inputs: &[(&str, Input)],
+        trace: &mut Option<&mut Trace>,
+    ) -> Result<()> {
+        self.outputs.clear();
+        bound.lay_out(plan, live);
+        self.memory.reserve_arena(&self.device, bound.elements)?;
+        let call = walk::Call { plan, bound, live, inputs };
+        let mut record = Record::default();
+        for (at, node) in plan.graph().nodes.iter().enumerate() {
+            let start = trace.is_some().then(Instant::now);
+            let how = self.node(&call, at, &mut record).map_err(|failure| match failure {
+                Failure::Error(error) => error,
+                Failure::Why(why) => {
+                    Error::internal(format!("The step `{}` failed; report this.", node.name)).because(why)
+                }
+            })?;
+            let (Some(trace), Some(start)) = (trace.as_deref_mut(), start) else { continue };
+            // Traced, each node is a submission of its own, and waited for.
+            self.submit(&std::mem::take(&mut record))?;
+            let values = self.wait_for(Self::find(plan, bound, live, at), trace.keep_values)?;
+            trace.entries.push(Entry {
+                name: node.name.clone(),
+                label: plan.graph().label(at),
+                shape: [node.rows.resolve(live), node.cols],
+                how,
+                ms: start.elapsed().as_secs_f64() * 1e3,
+                values,
+            });
+        }
+        self.submit(&record)?;
+        self.outputs.extend(plan.graph().outputs.iter().filter_map(|v| Self::find(plan, bound, live, v.index())));
+        Ok(())
+    }
+
+    /// Hands the device all that was recorded.
+    fn submit(&mut self, record: &Record) -> Result<()> {
+        self.memory.reserve_given(&self.device, record.given.len(), record.works.len())?;
+        if std::mem::take(&mut self.memory.moved) {
+            self.binds.clear();
+        }
+        let Self { device, pipelines, weights, memory, binds, .. } = self;
+        let (Some(arena), Some(given), Some(params)) = (&memory.arena, &memory.given, &memory.params) else {
+            return Err(Error::internal("The GPU's memory was not reserved; report this."));
+        };
+        for (start, numbers) in &record.inputs {
+            device.write(&arena.buffer, *start as u64 * 4, &bytes(numbers.iter().map(|x| x.to_bits())));
+        }
+        device.write(&given.buffer, 0, &bytes(record.given.iter().copied()));
+        let mut all = vec![0; record.works.len() * 256];
+        let mut listed = Vec::with_capacity(record.works.len());
+        for (at, work) in record.works.iter().enumerate() {
+            let own = bytes(work.params.iter().copied());
+            all[at * 256..][..own.len()].copy_from_slice(&own);
+            let pipeline = pipelines.find(device, &work.variant);
+            let key = (pipeline, at, work.slots.clone());
+            if !binds.contains_key(&key) {
+                let slot = |&(binding, slot): &(u32, Slot)| {
+                    let part = match slot {
+                        Slot::Given => Some(given.whole()),
+                        Slot::Cache(id) => memory.cache(id).map(memory::Held::whole),
+                        Slot::State(id) => memory.state(id).map(memory::Held::whole),
+                        Slot::Weight { at, part, stream } => {
+                            let rows = &weights[at].parts[part];
+                            let (start, len) = rows.streams[stream];
+                            Some(Part { buffer: &rows.buffer, start, len })
+                        }
+                    };
+                    part.map(|part| (binding, part))
+                };
+                let own = Part { buffer: &params.buffer, start: at as u64 * 256, len: 256 };
+                let mut parts = vec![(0, own), (1, arena.whole())];
+                parts.extend(work.slots.iter().filter_map(slot));
+                binds.insert(key.clone(), device.bind(pipelines.get(pipeline), &parts));
+            }
+            listed.push((pipeline, key, work.groups));
+        }
+        device.write(&params.buffer, 0, &all);
+        let clears = record.clears.iter().filter_map(|&id| memory.state(id)).map(|state| Step::Clear(&state.buffer));
+        let dispatches = listed.iter().map(|(pipeline, key, groups)| Step::Dispatch {
+            pipeline: pipelines.get(*pipeline),
+            bind: &binds[key],
+            groups: *groups,
+        });
+        device.submit(&clears.chain(dispatches).collect::<Vec<_>>());
+        device.fault().map_or(Ok(()), |fault| Err(fault.error()))
+    }
+
+    /// Waits for a result, where the machine can wait; its numbers if they are wanted.
+    fn wait_for(&self, output: Option<Output>, wanted: bool) -> Result<Option<Vec<f32>>> {
+        let Some(mut part) = output.and_then(|output| self.part(output)) else {
+            return Ok(wanted.then(Vec::new));
+        };
+        if !wanted {
+            part.len = 4;
+        }
+        let read = self.device.read_now(part).transpose()?;
+        Ok(read.filter(|_| wanted).map(|bytes| floats(&bytes)))
+    }
+}
+
+impl<D: Device> Executor for Gpu<D> {
+    fn load(&mut self, name: &str, tensor: Tensor) -> Result<()> {
+        self.plans.clear();
+        self.binds.clear();
+        self.turns = Tables::default();
+        self.weights.insert(&self.device, name, tensor)
+    }
+
+    fn run(&mut self, plan: &Plan, live: &Live, inputs: &[(&str, Input)], mut trace: Option<&mut Trace>) -> Result<()> {
+        let at = self.bind(plan)?;
+        // Taken out while the nodes run: they need the rest of the executor whole.
+        let mut bound = std::mem::take(&mut self.plans[at]);
+        let result = self.run_bound(plan, &mut bound, live, inputs, &mut trace);
+        self.plans[at] = bound;
+        result
+    }
+
+    fn keep(&mut self, slot: usize) -> Result<()> {
+        self.memory.keep(&self.device, slot)
+    }
+
+    fn restore(&mut self, slot: usize) -> Result<()> {
+        self.memory.restore(&self.device, slot)
+    }
+
+    async fn read(&mut self, at: usize) -> Result<Vec<f32>> {
+        let output = self.outputs.get(at).copied();
+        let output = output.ok_or_else(|| Error::internal("A result was read that no run left; report this."))?;
+        match self.part(output) {
+            None => Ok(vec![]),
+            Some(part) => self.device.read(part).await.map(|bytes| floats(&bytes)),
+        }
+    }
+}
+
+fn bytes(words: impl Iterator<Item = u32>) -> Vec<u8> {
+    words.flat_map(u32::to_le_bytes).collect()
+}
+
+fn floats(bytes: &[u8]) -> Vec<f32> {
+    bytes.as_chunks().0.iter().map(|x| f32::from_le_bytes(*x)).collect()
+}
