@@ -98,6 +98,11 @@ export class Client {
     return seen;
   }
 
+  /** The pictures that the conversation is about, as they were given. */
+  get pictures(): readonly Blob[] {
+    return [...this.#pictures];
+  }
+
   /** Asks; `say` hears the answer as it comes. Stopping resolves to what was said so far. */
   async ask(question: string, options: Partial<AskOptions>, say: (text: string) => void, signal?: AbortSignal): Promise<Answer> {
     await this.#ready;

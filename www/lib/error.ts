@@ -1,13 +1,30 @@
 import type { ErrorKind } from "./protocol.gen.js";
 
-/** A category to act on and one sentence for the person. Stopping is no error: it ends in `AbortError`, as on the web. */
+/** What the web platform calls such a thing, for those who tell errors apart by `name`. */
+const NAMES = {
+  usage: "TypeError",
+  picture: "EncodingError",
+  model: "NotSupportedError",
+  network: "NetworkError",
+  damaged: "DataError",
+  storage: "QuotaExceededError",
+  memory: "QuotaExceededError",
+  gpu: "OperationError",
+  internal: "OperationError",
+} as const satisfies Record<ErrorKind, string>;
+
+/**
+ * A category to act on and one sentence for the person. `kind` tells Loupe's categories apart and `name` is the platform's word for
+ * it, `NetworkError` say. Stopping is no error: it ends in `AbortError`, as on the web.
+ */
 export class LoupeError extends Error {
-  override readonly name = "LoupeError";
+  override readonly name: (typeof NAMES)[ErrorKind];
   readonly kind: ErrorKind;
 
   constructor(kind: ErrorKind, message: string, options?: ErrorOptions) {
     super(message, options);
     this.kind = kind;
+    this.name = NAMES[kind];
   }
 }
 

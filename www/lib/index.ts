@@ -6,14 +6,19 @@
  * await loupe.see(file);
  * for await (const text of loupe.ask("How many circles are there?")) output.append(text);
  * ```
+ *
+ * Importing it touches neither `window` nor `document`, so that servers can render pages that use it.
  */
 
 import { ARTEFACTS, type Artefact, type EngineInfo } from "./caps.js";
 import { Client, type LoupeEvents, type Seen } from "./client.js";
 import { Emitter } from "./emitter.js";
+import { answering, type Answering } from "./answering.js";
 import { aborted, LoupeError } from "./error.js";
 import { builtIn } from "./model.js";
-import type { Answer, AskOptions, Layout, ModelInfo } from "./protocol.gen.js";
+import { fileOf, type PictureSource } from "./picture.js";
+import { availability, probe, type Availability, type Report } from "./probe.js";
+import type { AskOptions, Layout, ModelInfo } from "./protocol.gen.js";
 import type { Kept } from "./load/load.js";
 import type { Fit } from "./load/fit.js";
 import type { Progress } from "./load/meter.js";
@@ -23,6 +28,9 @@ export { builtIn } from "./model.js";
 export { LoupeError } from "./error.js";
 export { models, type Room, type StoredModel } from "./load/models.js";
 export { watchRequests } from "./network.js";
+export type { Answering } from "./answering.js";
+export type { PictureSource } from "./picture.js";
+export type { Availability, Report } from "./probe.js";
 export type { Artefact, EngineInfo } from "./caps.js";
 export type { LoupeEvents, Seen } from "./client.js";
 export type { Fit } from "./load/fit.js";
@@ -64,11 +72,8 @@ export interface SeeOptions {
   readonly onSliced?: (layout: Layout) => void;
 }
 
-/** An answer on its way: read it piece by piece with `for await`, or `await` the whole. */
-export interface Answering extends AsyncIterable<string>, PromiseLike<Answer> {
-  /** Stops; the answer then ends with what was said so far. */
-  stop(): void;
-}
+/** How to answer, and what stops the answer; what is left out has its default. */
+export type Asking = Partial<AskOptions> & { readonly signal?: AbortSignal | undefined };
 
 /** A loaded model in a worker of its own. */
 export class Loupe {
@@ -76,6 +81,8 @@ export class Loupe {
   readonly model: ModelInfo;
   readonly #client: Client;
   readonly #events: Emitter<LoupeEvents>;
+  /** Ends the fetching or reading of a picture that another takes the place of. */
+  #bringing = new AbortController();
 
   private constructor(model: ModelInfo, client: Client, events: Emitter<LoupeEvents>) {
     this.model = model;
@@ -108,6 +115,19 @@ export class Loupe {
     }
   }
 
+  /** What this machine and this page allow, and what `load` would run. Fetches nothing and never throws, on a server either. */
+  static probe(options: Pick<LoadOptions, "engine" | "threads"> = {}): Report {
+    return probe(options);
+  }
+
+  /**
+   * Whether a model could be loaded, in the Prompt API's words: "unavailable" here, "available" at once, "downloadable", or
+   * "downloading" by some page of this site now. Asks no network. Rejects with `usage` when `model` names none.
+   */
+  static availability(options: Pick<LoadOptions, "model" | "hub" | "engine" | "threads"> = {}): Promise<Availability> {
+    return availability(options);
+  }
+
   /** Which engine runs, on how many threads, and why. */
   get engine(): EngineInfo {
     return this.#client.engine;
@@ -119,45 +139,42 @@ export class Loupe {
     return { where, why };
   }
 
+  /** The pictures that the conversation is about, as files. */
+  get pictures(): readonly Blob[] {
+    return this.#client.pictures;
+  }
+
   /** Hears of `type` from now on; call what it returns to stop. */
   on<K extends keyof LoupeEvents>(type: K, listener: (detail: LoupeEvents[K]) => void): () => void {
     return this.#events.on(type, listener);
   }
 
   /**
-   * Looks at a picture file, once for all questions, and begins a new conversation.
+   * Looks at a picture, once for all questions, and begins a new conversation. A canvas or a video is looked at as it is now.
    * Whatever is under way is stopped first. Rejects with `AbortError` when it is stopped itself.
    */
-  see(picture: Blob, options: SeeOptions = {}): Promise<Seen> {
+  async see(picture: PictureSource, options: SeeOptions = {}): Promise<Seen> {
     const { add = false, onSliced = () => undefined, signal } = options;
-    return this.#client.see(picture, add, onSliced, signal);
+    return this.#client.see(await this.#bring(picture, signal), add, onSliced, signal);
   }
 
   /** Asks about the pictures seen, as the next turn of the conversation. */
-  ask(question: string, options: Partial<AskOptions> & { signal?: AbortSignal } = {}): Answering {
-    const { signal, ...sampling } = options;
-    const stopper = new AbortController();
-    const either = signal ? AbortSignal.any([signal, stopper.signal]) : stopper.signal;
-    const pieces = new TransformStream<string, string>(undefined, undefined, { highWaterMark: Infinity });
-    const writer = pieces.writable.getWriter();
-    const whole = this.#client.ask(question, sampling, (text) => void writer.write(text).catch(() => undefined), either);
-    whole.then(
-      () => writer.close(),
-      (reason) => writer.abort(reason),
-    ).catch(() => undefined);
-    return {
-      stop: () => stopper.abort(aborted("The answer was stopped.")),
-      then: (fulfilled, rejected) => whole.then(fulfilled, rejected),
-      async *[Symbol.asyncIterator]() {
-        const reader = pieces.readable.getReader();
-        try {
-          for (let piece = await reader.read(); !piece.done; piece = await reader.read()) yield piece.value;
-        } finally {
-          // Leaving the loop early is a way of stopping.
-          stopper.abort(aborted("The answer was stopped."));
-        }
-      },
-    };
+  ask(question: string, options?: Asking): Answering;
+  /** Asks about `picture` in a new conversation. The same Blob as before is not encoded again. */
+  ask(picture: PictureSource, question: string, options?: Asking): Answering;
+  ask(first: PictureSource, second: string | Asking = {}, third: Asking = {}): Answering {
+    if (typeof second !== "string") {
+      const { signal, ...sampling } = second;
+      return answering((say, signal) => this.#client.ask(first as string, sampling, say, signal), signal);
+    }
+    const { signal, ...sampling } = third;
+    return answering(async (say, signal) => {
+      const file = await this.#bring(first, signal);
+      const [only, ...others] = this.#client.pictures;
+      if (only === file && others.length === 0) await this.#client.forget();
+      else await this.#client.see(file, false, () => undefined, signal);
+      return this.#client.ask(second, sampling, say, signal);
+    }, signal);
   }
 
   /** Begins a new conversation about the same picture, which is not encoded again. */
@@ -168,5 +185,18 @@ export class Loupe {
   /** Ends the worker and gives its memory back. */
   close(): void {
     this.#client.close();
+  }
+
+  /** `using loupe = await Loupe.load()` closes it at the end of the block. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** The picture as a file, unless another comes before it has. */
+  #bring(picture: PictureSource, signal: AbortSignal | undefined): Promise<Blob> {
+    this.#bringing.abort(aborted("Another picture took its place."));
+    this.#bringing = new AbortController();
+    const { signal: mine } = this.#bringing;
+    return fileOf(picture, signal ? AbortSignal.any([signal, mine]) : mine);
   }
 }

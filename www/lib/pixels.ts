@@ -8,7 +8,7 @@ export interface Pixels {
 }
 
 /** Beyond this a canvas would take more memory than a tab should give. */
-const MOST_PIXELS = 100e6;
+export const MOST_PIXELS = 100e6;
 
 /** Whether the runtime reads this format itself: PNG, JPEG, GIF, WebP or BMP, told by the first bytes. */
 export function isKnownFormat(bytes: Uint8Array): boolean {
@@ -22,7 +22,15 @@ export function isKnownFormat(bytes: Uint8Array): boolean {
  */
 export async function decodeInBrowser(file: Blob): Promise<Pixels | undefined> {
   const bitmap = await createImageBitmap(file, { imageOrientation: "from-image", premultiplyAlpha: "none" }).catch(() => undefined);
-  if (!bitmap) return undefined;
+  return bitmap && pixelsOf(bitmap);
+}
+
+/**
+ * The pixels of `bitmap`, which is closed: without bytes where they would be too many, undefined where there is no room for them.
+ *
+ * Throws a `DOMException` named `SecurityError` when they are of another site that does not share them.
+ */
+export function pixelsOf(bitmap: ImageBitmap): Pixels | undefined {
   try {
     const { width, height } = bitmap;
     if (width * height > MOST_PIXELS) return { width, height, bytes: new Uint8Array() };

@@ -4,14 +4,13 @@
 import { LoupeError } from "../error.js";
 import type { Needs, Remote } from "../protocol.gen.js";
 import { fit, size, type Fit } from "./fit.js";
-import { sha256 } from "./hash.js";
 import { Meter, type Progress } from "./meter.js";
 import { FetchedPart, GivenPart, type Part } from "./part.js";
 import { Changed, TERMS } from "./ranges.js";
 import { resolve, type Names } from "./resolve.js";
 import { isFull, openStore, type Store, type Where } from "./store.js";
 import { MemoryStore } from "./store-memory.js";
-import { nameOf, type Wanted } from "./wanted.js";
+import { idOf, lockOf, nameOf, type Wanted } from "./wanted.js";
 
 /** Requests at a time: browsers open six connections to a server that speaks HTTP/1.1, and the page may want one. */
 const LANES = 4;
@@ -66,7 +65,7 @@ export async function load(engine: Opener, names: Names, order: Order, listener:
     return { files, where: "given", why: "its files were given" };
   }
   const name = nameOf(wanted);
-  const id = keep && name !== undefined ? (await sha256(name))?.slice(0, 16) : undefined;
+  const id = keep && name !== undefined ? await idOf(name) : undefined;
   // Two pages that want the same model fetch it once, one after the other.
   return exclusively(id, async () => {
     let { store, why } = await openStore(id);
@@ -174,5 +173,5 @@ function sum(numbers: readonly number[]): number {
 
 async function exclusively<T>(id: string | undefined, work: () => Promise<T>): Promise<T> {
   if (id === undefined || !navigator.locks) return work();
-  return navigator.locks.request(`loupe-model-${id}`, work) as Promise<T>;
+  return navigator.locks.request(lockOf(id), work) as Promise<T>;
 }

@@ -2,6 +2,7 @@
 
 import { LoupeError } from "../error.js";
 import type { Manifest } from "../protocol.gen.js";
+import { sha256 } from "./hash.js";
 
 /** A model is two GGUF files: the language model and its eyes. */
 export interface ModelFiles {
@@ -54,6 +55,16 @@ export function nameOf(wanted: Wanted): string | undefined {
     default:
       return undefined;
   }
+}
+
+/** Under which id a model of this name is kept; undefined on pages that are not served securely. */
+export async function idOf(name: string): Promise<string | undefined> {
+  return (await sha256(name))?.slice(0, 16);
+}
+
+/** What a page holds among all of its site's while it fetches the model of this id. */
+export function lockOf(id: string): string {
+  return `loupe-model-${id}`;
 }
 
 function named(text: string, hub: string): Wanted {
