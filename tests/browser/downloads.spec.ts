@@ -1,8 +1,8 @@
 // Models from elsewhere: whatever the network does, the very model comes out, or one clear error and nothing is lost.
 
-import { expect } from "@playwright/test";
+import { expect, type BrowserContext, type Page } from "@playwright/test";
 import { before } from "./desk.js";
-import { sha256, type Asked } from "./hostile.js";
+import { sha256, type Asked, type Hostile } from "./hostile.js";
 import { CHUNK, isMonotone, LONG, load, openBare, stored, test, TEXT, VISION, type Outcome } from "./models.js";
 
 const TOTAL = LONG.length + VISION.length;
@@ -79,34 +79,41 @@ for (const [what, spoil, word] of [
 }
 
 test("the rest comes on several connections, each byte once", async ({ server, bare }) => {
-  let [open, most] = [0, 0];
-  server.manner = ({ path }) => {
-    if (path === "/m/long.gguf") {
-      most = Math.max(most, (open += 1));
-      setTimeout(() => (open -= 1), 300);
-    }
-    return { rate: 40e6 };
+  // After the header nobody is served before two have asked: one connection alone would wait for ever.
+  let go = (): void => undefined;
+  const two = new Promise<void>((resolve) => (go = resolve));
+  server.manner = ({ path, before }) => {
+    if (path !== "/m/long.gguf" || before === 0) return {};
+    if (before === 2) go();
+    return { after: two };
   };
   // A second copy of the tail makes several spans of what is one: chunks of 1 MB.
   const chunks = chunksOf(LONG, 1 << 20);
   const file = { url: `${server.origin}/m/long.gguf`, size: LONG.length, sha256: sha256(LONG), chunks };
   const outcome = await load(bare, { model: { version: 1, files: [file, { url: `${server.origin}/m/mmproj.gguf` }] } });
   isWhole(outcome);
-  expect(most).toBeGreaterThan(1);
+  expect(server.bodies("/m/long").length).toBeGreaterThan(2);
   expect(bytesOf(server.bodies("/m/long"), LONG.length)).toBe(LONG.length);
   expect(outcome.progress.at(-1)).toMatchObject({ loaded: TOTAL, total: TOTAL, resumed: 0 });
   expect(Math.max(...outcome.progress.map(({ rate }) => rate))).toBeGreaterThan(0);
 });
 
+/** Begins to load the long model, of which the server sends `bytes`, in a page of its own, until more than `least` are on the disk. */
+async function begin(server: Hostile, context: BrowserContext, bytes: number, least: number): Promise<Page> {
+  server.manner = ({ path }) => (path === "/m/long.gguf" ? { holdAt: bytes } : {});
+  const page = await openBare(context);
+  void load(page, { model: long(server.origin) }).catch(() => undefined);
+  const onlooker = await openBare(context);
+  await expect.poll(async () => (await stored(onlooker))[0]?.bytes ?? 0).toBeGreaterThan(least);
+  await onlooker.close();
+  return page;
+}
+
 test("a download that is killed goes on where it was, and loses no chunk", async ({ server, context }) => {
-  let resumed = -1;
-  for (const wait of [300, 450, 700]) {
-    server.manner = () => ({ rate: 4e6 });
-    const page = await openBare(context);
-    const loading = load(page, { model: long(server.origin) }).catch(() => undefined);
-    await page.waitForTimeout(wait + 1800);
+  let resumed = 0;
+  for (const chunks of [2.3, 4.6, 8.5]) {
+    const page = await begin(server, context, chunks * CHUNK, resumed);
     await page.close();
-    await loading;
     const other = await openBare(context);
     const [model] = await stored(other);
     // What was on the disk stays there.
@@ -125,13 +132,8 @@ test("a download that is killed goes on where it was, and loses no chunk", async
 });
 
 test("a renderer that crashes takes nothing with it", async ({ server, context }) => {
-  server.manner = () => ({ rate: 12e6 });
-  const page = await openBare(context);
-  const loading = load(page, { model: long(server.origin) }).catch(() => undefined);
-  await expect.poll(() => server.bodies("/m/long").length).toBeGreaterThan(2);
-  await page.waitForTimeout(700);
+  const page = await begin(server, context, 3.5 * CHUNK, CHUNK);
   await page.goto("chrome://crash").catch(() => undefined);
-  await loading;
   server.manner = () => ({});
   const outcome = await load(await openBare(context), { model: long(server.origin) });
   isWhole(outcome);
@@ -225,12 +227,7 @@ test("a file that changes while it comes is begun anew, and never mixed", async 
 });
 
 test("a file that changed since the last visit is begun anew", async ({ server, context }) => {
-  server.manner = () => ({ rate: 12e6 });
-  const first = await openBare(context);
-  const loading = load(first, { model: long(server.origin) }).catch(() => undefined);
-  await first.waitForTimeout(1500);
-  await first.close();
-  await loading;
+  await (await begin(server, context, 3.5 * CHUNK, CHUNK)).close();
   const other = Buffer.from(LONG);
   other.fill(7, TEXT.length);
   server.files.set("/m/long.gguf", other);

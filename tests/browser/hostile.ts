@@ -36,6 +36,10 @@ export interface Manner {
   readonly secretive?: boolean;
   /** Bytes a second. */
   readonly rate?: number;
+  /** No byte of the file from this one on is sent: the connection stays open and says nothing. */
+  readonly holdAt?: number;
+  /** The body begins when this is settled. */
+  readonly after?: Promise<void>;
 }
 
 export class Hostile {
@@ -116,14 +120,16 @@ export class Hostile {
       response.end();
       return;
     }
-    const end = Math.min(manner.cut ?? manner.stall ?? body.length, body.length);
+    await manner.after;
+    const stall = manner.holdAt === undefined ? manner.stall : Math.max(0, manner.holdAt - (partial ? (asked.range?.[0] ?? 0) : 0));
+    const end = Math.min(manner.cut ?? stall ?? body.length, body.length);
     const step = manner.rate ? Math.max(1, Math.round(manner.rate / 50)) : 1 << 16;
     for (let at = 0; at < end && !response.destroyed; at += step) {
       response.write(body.subarray(at, Math.min(at + step, end)));
       // Bodies are let go piece by piece, or a cut would take back what was said before it.
       await new Promise((resolve) => setTimeout(resolve, manner.rate ? 20 : 0));
     }
-    if (manner.stall !== undefined && end < body.length) return;
+    if (stall !== undefined && end < body.length) return;
     if (manner.cut !== undefined && end < body.length) response.socket?.destroy();
     else response.end();
   }

@@ -201,7 +201,7 @@ test("a format that only the browser reads is seen all the same, upright", async
 test("the page stays responsive while a picture is encoded", async ({ page }) => {
   const desk = await Desk.open(page);
   await page.evaluate(() => {
-    const beat = { ticks: 0, longest: 0, last: performance.now() };
+    const beat = { ticks: 0, longest: 0, last: performance.now(), first: performance.now() };
     Object.assign(window, { beat });
     setInterval(() => {
       const now = performance.now();
@@ -212,10 +212,11 @@ test("the page stays responsive while a picture is encoded", async ({ page }) =>
   });
   await desk.see(sample("large"));
   await desk.ask("What is the blue shape?");
-  const { ticks, longest } = await page.evaluate(() => (window as unknown as { beat: { ticks: number; longest: number } }).beat);
+  type Beat = Record<"ticks" | "longest" | "last" | "first", number>;
+  const { ticks, longest, last, first } = await page.evaluate(() => (window as unknown as { beat: Beat }).beat);
   expect(ticks).toBeGreaterThan(5);
-  // Generous: the machine that runs this may be busy; a page that encoded on its own thread would stop for far longer.
-  expect(longest).toBeLessThan(500);
+  // By the test's own measure, for the machine may be busy: a page that encoded on its own thread would stand still for most of the time.
+  expect(longest).toBeLessThan((last - first) / 2);
 });
 
 /** The tokens of a prompt, as the page counts them under an answer. */
