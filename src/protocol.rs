@@ -78,12 +78,51 @@ pub struct AskOptions {
     pub repetition_penalty: f32,
     /// The same seed gives the same answer.
     pub seed: u32,
+    /// Texts at the first of which the answer ends, itself left out.
+    pub stop: Vec<String>,
+    /// What the answer must be.
+    pub format: Format,
 }
 
 impl Default for AskOptions {
     fn default() -> Self {
-        Self { max_tokens: 64, temperature: 0.0, top_p: 1.0, top_k: 0, min_p: 0.0, repetition_penalty: 1.0, seed: 0 }
+        Self {
+            max_tokens: 64,
+            temperature: 0.0,
+            top_p: 1.0,
+            top_k: 0,
+            min_p: 0.0,
+            repetition_penalty: 1.0,
+            seed: 0,
+            stop: Vec::new(),
+            format: Format::Text {},
+        }
     }
+}
+
+/// What an answer must be. It is held to it token by token, and falls short only when it ends early: stopped, or by `maxTokens`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum Format {
+    /// Whatever the model says.
+    Text {},
+    /// JSON that a JSON schema describes, without white space between its parts.
+    Json {
+        /// The schema.
+        #[cfg_attr(test, ts(type = "object | boolean"))]
+        schema: serde_json::Value,
+    },
+    /// Text that a regular expression matches as a whole.
+    Regex {
+        /// In the syntax of Rust's `regex`, which has no look-around and no back-references.
+        pattern: String,
+    },
+    /// One of several texts.
+    Choice {
+        /// The texts.
+        options: Vec<String>,
+    },
 }
 
 /// Worker → page.

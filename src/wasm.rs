@@ -1,5 +1,7 @@
 //! The browser's face: bytes and requests in, events out. It only converts.
 
+mod forms;
+
 use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 
@@ -69,6 +71,32 @@ impl Engine {
     #[wasm_bindgen(js_name = startOver)]
     pub fn start_over(&mut self) {
         (self.opening, self.damage) = Default::default();
+    }
+
+    /// The bytes of all tokens, one token after the other: what grammars need to know of the model that is open.
+    #[wasm_bindgen(js_name = tokenBytes)]
+    pub fn token_bytes(&self) -> Vec<u8> {
+        self.session.as_ref().map(|session| session.tokenizer().all_bytes().concat()).unwrap_or_default()
+    }
+
+    /// How many bytes each token has.
+    #[wasm_bindgen(js_name = tokenLengths)]
+    pub fn token_lengths(&self) -> Vec<u32> {
+        let bytes = self.session.as_ref().map(|session| session.tokenizer().all_bytes());
+        bytes.unwrap_or_default().iter().map(|token| token.len() as u32).collect()
+    }
+
+    /// The tokens that end answers.
+    pub fn ends(&self) -> Vec<u32> {
+        self.session.as_ref().map(|session| session.tokenizer().ends()).unwrap_or_default()
+    }
+
+    /// Takes the grammars for the model that is open.
+    #[wasm_bindgen(js_name = holdTo)]
+    pub fn hold_to(&mut self, forms: forms::Forms) {
+        if let Some(session) = &mut self.session {
+            session.hold_to(Box::new(forms));
+        }
     }
 
     /// Takes a request (JSON of the protocol's `Request`) with the bytes that come beside it.

@@ -31,12 +31,13 @@ const MODULES: [(&str, &[&str]); 14] = [
 ];
 
 /// Each library that has a home, and its homes: paths below `src/`, files or folders.
-const LIBRARIES: [(&str, &[&str]); 16] = [
+const LIBRARIES: [(&str, &[&str]); 17] = [
     ("candle_core", &["exec/reference.rs", "quantize/codes.rs"]),
     ("candle_transformers", &[]),
     ("clap", &["main.rs", "cli", "probe/cli.rs"]),
     ("image", &["image/decode.rs"]),
-    ("js_sys", &["wasm.rs"]),
+    ("js_sys", &["wasm.rs", "wasm"]),
+    ("loupe_forms", &["session/form.rs"]),
     ("minijinja", &["text/template"]),
     ("naga", &[]),
     ("pollster", &["main.rs", "cli"]),
@@ -45,7 +46,7 @@ const LIBRARIES: [(&str, &[&str]); 16] = [
     ("ts_rs", &["protocol", "protocol.rs", "error.rs", "source"]),
     ("ttf_parser", &["probe"]),
     ("ureq", &["cli"]),
-    ("wasm_bindgen", &["wasm.rs"]),
+    ("wasm_bindgen", &["wasm.rs", "wasm"]),
     ("web_sys", &["wasm.rs"]),
     ("wgpu", &["exec/gpu"]),
 ];
@@ -99,6 +100,7 @@ fn files_are_short() {
     let mut wrong = Vec::new();
     for (folder, kinds) in [
         ("src", ["rs", "wgsl"].as_slice()),
+        ("forms/src", &["rs"]),
         ("tests", &["rs", "ts", "py"]),
         ("xtask", &["rs"]),
         ("www/lib", &["ts"]),

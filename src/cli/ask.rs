@@ -7,7 +7,7 @@ use std::{
 
 use loupe::{
     error::{Error, Result},
-    protocol::{Answer, AskOptions, Event, Finish, Layout, SeeTimings, Usage},
+    protocol::{Answer, AskOptions, Event, Finish, Format, Layout, SeeTimings, Usage},
     session::{Session, Source},
 };
 use serde::Serialize;
@@ -56,6 +56,26 @@ pub struct Args {
     /// The same seed gives the same answer.
     #[arg(long, default_value_t = 0)]
     seed: u32,
+    /// End the answer before this text; may be given several times.
+    #[arg(long, value_name = "TEXT")]
+    stop: Vec<String>,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+/// What the answer must be.
+#[derive(clap::Args)]
+#[group(multiple = false)]
+struct FormatArgs {
+    /// Answer with JSON that the JSON schema in this file describes.
+    #[arg(long, value_name = "FILE")]
+    schema: Option<String>,
+    /// Answer with a text that this regular expression matches as a whole.
+    #[arg(long, value_name = "PATTERN")]
+    regex: Option<String>,
+    /// Answer with one of several texts; given once for each.
+    #[arg(long, value_name = "TEXT")]
+    choice: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -94,7 +114,7 @@ pub fn run(args: &Args) -> Result<()> {
             |e| Error::picture(format!("The picture {file} could not be opened; check the path.")).because(e);
         session.see(at as u32, Source::Encoded(fs::read(file).map_err(unreadable)?));
     }
-    session.ask(1, question, options(args));
+    session.ask(1, question, options(args)?);
     let report = pollster::block_on(drive(&mut session, pictures, !args.json))?;
     if let Some(profile) = session.profiled() {
         eprint!("{}\n{}", session.executor(), trace::table(profile));
@@ -107,8 +127,8 @@ pub fn run(args: &Args) -> Result<()> {
     print("\n")
 }
 
-fn options(args: &Args) -> AskOptions {
-    AskOptions {
+fn options(args: &Args) -> Result<AskOptions> {
+    Ok(AskOptions {
         max_tokens: args.max_tokens,
         temperature: args.temperature,
         top_p: args.top_p,
@@ -116,7 +136,23 @@ fn options(args: &Args) -> AskOptions {
         min_p: args.min_p,
         repetition_penalty: args.repetition_penalty,
         seed: args.seed,
-    }
+        stop: args.stop.clone(),
+        format: format(&args.format)?,
+    })
+}
+
+fn format(FormatArgs { schema, regex, choice }: &FormatArgs) -> Result<Format> {
+    Ok(if let Some(file) = schema {
+        let unreadable = |e| Error::usage(format!("The schema {file} could not be opened; check the path.")).because(e);
+        let no_json = |e| Error::usage(format!("The schema {file} is no JSON: {e}.")).because(e);
+        Format::Json { schema: serde_json::from_slice(&fs::read(file).map_err(unreadable)?).map_err(no_json)? }
+    } else if let Some(pattern) = regex {
+        Format::Regex { pattern: pattern.clone() }
+    } else if choice.is_empty() {
+        Format::Text {}
+    } else {
+        Format::Choice { options: choice.clone() }
+    })
 }
 
 /// Steps until the answer is whole, printing it as it comes.

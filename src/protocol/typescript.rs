@@ -31,6 +31,7 @@ fn module() -> String {
     let types = [
         declare::<Request>(&config),
         declare::<AskOptions>(&config),
+        declare::<Format>(&config),
         declare::<Event>(&config),
         declare::<Phase>(&config),
         declare::<ModelInfo>(&config),

@@ -3,6 +3,7 @@
 use web_time::Instant;
 
 use super::{
+    form::{self, Form},
     look::{Picture, milliseconds},
     open::Model,
     resume::Memory,
@@ -13,6 +14,7 @@ use crate::{
     text::{
         prompt::Item,
         sampler::{Sampler, Sampling},
+        stops::Stops,
         stream::TextStream,
     },
 };
@@ -34,6 +36,8 @@ pub struct Answering {
     said: Vec<u32>,
     text: String,
     stream: TextStream,
+    stops: Stops,
+    form: Option<Box<dyn Form>>,
     sampler: Sampler,
     options: AskOptions,
     usage: Usage,
@@ -45,7 +49,7 @@ impl Answering {
     /// kept when they reach one of the positions `keep`.
     ///
     /// # Errors
-    /// A usage error when the prompt does not fit the context or an option is out of range.
+    /// A usage error when the prompt does not fit the context, an option is out of range or a format cannot be followed.
     pub fn new(
         id: u32,
         prompt: Vec<Item>,
@@ -53,8 +57,9 @@ impl Answering {
         keep: Vec<usize>,
         options: AskOptions,
         usage: Usage,
-        context: usize,
+        model: &mut Model,
     ) -> Result<Self> {
+        let context = model.config.text.context;
         if prompt.len() >= context {
             return Err(Error::usage(format!(
                 "The conversation needs {} tokens and the model holds {context}; shorten the question, begin a new conversation, or show fewer pictures.",
@@ -72,6 +77,8 @@ impl Answering {
             said: Vec::new(),
             text: String::new(),
             stream: TextStream::new(),
+            stops: Stops::new(&options.stop),
+            form: model.form(&options.format)?,
             sampler: Sampler::new(sampling(&options))?,
             options,
             usage,
@@ -115,7 +122,9 @@ impl Answering {
     /// Ends the answer where it is.
     pub fn finish(&mut self, finish: Finish, events: &mut Vec<Event>) -> Answer {
         let tail = std::mem::take(&mut self.stream).finish();
-        self.emit(tail, events);
+        self.emit(&tail, events);
+        let held = std::mem::take(&mut self.stops).finish();
+        self.tell(held, events);
         self.usage.answer_tokens = self.said.len() as u32;
         let answer =
             Answer { text: std::mem::take(&mut self.text), finish, usage: self.usage, seed: self.options.seed };
@@ -162,6 +171,9 @@ impl Answering {
             self.logits = model.decode(id, self.at).await?;
             self.at += 1;
         }
+        if let Some(form) = &mut self.form {
+            form::restrict(form.as_mut(), &mut self.logits)?;
+        }
         let id = self.sampler.choose(&self.logits, &self.said)?;
         if self.said.is_empty() {
             self.usage.first_token_ms = milliseconds(self.start);
@@ -174,11 +186,22 @@ impl Answering {
         self.said.push(id);
         self.items.push(Item::Token(id));
         let text = self.stream.push(&bytes);
-        self.emit(text, events);
-        Ok(None)
+        if self.emit(&text, events) {
+            return Ok(Some(Finish::Stop));
+        }
+        let Some(form) = &mut self.form else { return Ok(None) };
+        form.take(id)?;
+        Ok(form.is_over().then_some(Finish::Stop))
     }
 
-    fn emit(&mut self, text: String, events: &mut Vec<Event>) {
+    /// Takes more of the answer and tells what is clear of it; whether it ends there.
+    fn emit(&mut self, text: &str, events: &mut Vec<Event>) -> bool {
+        let (clear, over) = self.stops.push(text);
+        self.tell(clear, events);
+        over
+    }
+
+    fn tell(&mut self, text: String, events: &mut Vec<Event>) {
         if !text.is_empty() {
             self.text.push_str(&text);
             events.push(Event::Token { id: self.id, text });

@@ -5,6 +5,7 @@
 
 mod answer;
 mod family;
+pub mod form;
 mod header;
 mod look;
 mod needs;
@@ -19,6 +20,7 @@ pub use open::{Model, Profile};
 pub use opening::Opening;
 
 use answer::Answering;
+use form::Forms;
 use look::{Looking, Picture};
 use resume::Memory;
 
@@ -28,7 +30,7 @@ use crate::{
     gguf::File,
     image::slice::Slicing,
     protocol::{Answer, AskOptions, Event, Finish, ModelInfo, Usage},
-    text::prompt::Item,
+    text::{prompt::Item, tokenizer::Tokenizer},
 };
 
 /// A model, the pictures it has seen, and a conversation about them.
@@ -120,6 +122,16 @@ impl Session {
     pub fn cut_as(&mut self, preset: &str) -> Result<()> {
         self.model.slicing = self.model.slicing.in_the_manner_of(preset)?;
         Ok(())
+    }
+
+    /// The text side of the model, for whoever makes grammars for its vocabulary.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.model.tokenizer
+    }
+
+    /// From now on, these grammars hold answers to their formats.
+    pub fn hold_to(&mut self, forms: Box<dyn Forms>) {
+        self.model.forms = Some(forms);
     }
 
     /// Looks at a picture, to be shown with the next question.
@@ -254,7 +266,7 @@ impl Session {
         let resume = self.memory.resume(&prompt, text.is_recurrent());
         let usage = Usage { picture_tokens, ..Usage::default() };
         let keep = if text.is_recurrent() { self.worth_keeping(&prompt)? } else { Vec::new() };
-        let answering = Answering::new(id, prompt, resume.at, keep, options, usage, text.context)?;
+        let answering = Answering::new(id, prompt, resume.at, keep, options, usage, &mut self.model)?;
         self.memory.go_back(&resume, &mut self.model).inspect_err(|_| self.memory.clear())?;
         Ok(answering)
     }

@@ -2,7 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{family, header};
+use super::{
+    family,
+    form::{self, Form, Forms},
+    header,
+};
 use crate::{
     error::{Error, Result},
     exec::{AnyExecutor, Executor, Input},
@@ -10,7 +14,7 @@ use crate::{
     graph::{Graph, Live, Plan, Trace},
     image::{patches::Normalise, slice::Slicing},
     model::{self, ViewInput, ViewInputs, VlmConfig},
-    protocol::ModelInfo,
+    protocol::{Format, ModelInfo},
     text::{
         prompt::{self, Item, PictureShape},
         schema::Schema,
@@ -37,6 +41,8 @@ pub struct Model {
     pub template: Template,
     /// How long each node took, once that is asked for.
     pub profile: Option<Profile>,
+    /// Grammars for its vocabulary, once there was need of them.
+    pub(super) forms: Option<Box<dyn Forms>>,
     executor: AnyExecutor,
     prefill: Plan,
     decode: Plan,
@@ -146,6 +152,7 @@ impl Model {
             schema,
             tokenizer,
             profile: None,
+            forms: None,
             executor,
             prefill: Plan::new(prefill),
             decode: Plan::new(decode),
@@ -177,6 +184,21 @@ impl Model {
     pub fn prompt(&self, messages: &[Message], open: bool, pictures: &[PictureShape]) -> Result<Vec<Item>> {
         let rendered = self.template.render(messages, open)?;
         prompt::items(&self.tokenizer, &self.schema, &rendered, self.template.placeholder(), pictures)
+    }
+
+    /// What holds an answer to a format; nothing where it may be any text.
+    ///
+    /// # Errors
+    /// A usage error when the format cannot be followed.
+    pub fn form(&mut self, format: &Format) -> Result<Option<Box<dyn Form>>> {
+        if let Format::Text {} = format {
+            return Ok(None);
+        }
+        let forms = match &mut self.forms {
+            Some(forms) => forms,
+            none => none.insert(form::built_in(&self.tokenizer)?),
+        };
+        forms.begin(format).map(Some)
     }
 
     /// Encodes one view: its patches `[rows·columns, 3·patch²]` become `[rows of the view, width]`.

@@ -37,7 +37,7 @@ export type { Fit } from "./load/fit.js";
 export type { Progress } from "./load/meter.js";
 export type { Where } from "./load/store.js";
 export type { ModelFiles, ModelSource } from "./load/wanted.js";
-export type { Answer, AskOptions, Chunks, ErrorKind, Finish, Layout, Manifest, ModelInfo, Needs, Phase, Remote, SeeTimings, Usage } from "./protocol.gen.js";
+export type { Answer, AskOptions, Chunks, ErrorKind, Finish, Format, Layout, Manifest, ModelInfo, Needs, Phase, Remote, SeeTimings, Usage } from "./protocol.gen.js";
 
 /** More threads than any machine we know could use. */
 const MOST_THREADS = 64;

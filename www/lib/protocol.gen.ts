@@ -72,7 +72,32 @@ repetitionPenalty: number,
 /**
  * The same seed gives the same answer.
  */
-seed: number, };
+seed: number, 
+/**
+ * Texts at the first of which the answer ends, itself left out.
+ */
+stop: Array<string>, 
+/**
+ * What the answer must be.
+ */
+format: Format, };
+
+/**
+ * What an answer must be. It is held to it token by token, and falls short only when it ends early: stopped, or by `maxTokens`.
+ */
+export type Format = { "type": "text", } | { "type": "json", 
+/**
+ * The schema.
+ */
+schema: object | boolean, } | { "type": "regex", 
+/**
+ * In the syntax of Rust's `regex`, which has no look-around and no back-references.
+ */
+pattern: string, } | { "type": "choice", 
+/**
+ * The texts.
+ */
+options: Array<string>, };
 
 /**
  * Worker → page.

@@ -21,6 +21,13 @@ const GLUE = {
   "relaxed-mt": (): Promise<Glue> => import("./engine/relaxed-mt/loupe.js"),
 };
 
+/** Grammars for answers that are held to a form: fetched once, for the model that `engine` has open. */
+export async function giveForms(engine: Engine): Promise<void> {
+  const { default: init, Forms } = await import("./engine/forms/loupe_forms.js");
+  await init();
+  engine.holdTo(new Forms(engine.tokenBytes(), engine.tokenLengths(), engine.ends()));
+}
+
 /** What comes after an artefact that did not start. */
 const SIMPLER = { "relaxed-mt": "relaxed", relaxed: "base", base: undefined } as const;
 

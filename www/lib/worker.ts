@@ -7,7 +7,7 @@ import { load, Refused, type Order } from "./load/load.js";
 import { watchRequests } from "./network.js";
 import { decodeInBrowser, isKnownFormat } from "./pixels.js";
 import type { Event, Request } from "./protocol.gen.js";
-import { start, type Engine, type Started } from "./start.js";
+import { giveForms, start, type Engine, type Started } from "./start.js";
 import type { FromWorker, ToWorker } from "./wire.js";
 
 /** The engine, once the first message has said which. */
@@ -19,6 +19,8 @@ const inbox: Request[] = [];
 const luggage = new Map<Request, Uint8Array>();
 let working = false;
 let tail: Promise<void> = Promise.resolve();
+/** The grammars, once an answer needed them. */
+let forms: Promise<void> | undefined;
 /** Goes on with loading, which waits for whoever hears the verdict to call it off. */
 let proceed: (() => void) | undefined;
 
@@ -76,6 +78,20 @@ async function open({ engine, names }: Pick<Started, "engine" | "names">, order:
   return true;
 }
 
+/** Sees to it that the engine has what it takes to hold an answer to its form; false, with the reason posted, where it cannot. */
+async function form(engine: Engine, { id, options }: Extract<Request, { type: "ask" }>): Promise<boolean> {
+  if ((options.format?.type ?? "text") === "text") return true;
+  try {
+    await (forms ??= giveForms(engine));
+  } catch {
+    forms = undefined;
+    const message = "The part of Loupe that holds answers to a form could not be fetched; check the connection and ask again.";
+    post({ type: "failed", id, picture: null, kind: "network", message });
+    return false;
+  }
+  return true;
+}
+
 /** The request to look at a file, with its bytes, or with its pixels where only the browser can read it. */
 async function see(picture: number, file: Blob): Promise<Request> {
   const bytes = new Uint8Array(await file.arrayBuffer());
@@ -94,6 +110,7 @@ async function work(engine: Engine): Promise<void> {
   working = true;
   for (;;) {
     for (const request of inbox.splice(0)) {
+      if (request.type === "ask" && !(await form(engine, request))) continue;
       engine.handle(JSON.stringify(request), luggage.get(request));
       luggage.delete(request);
     }

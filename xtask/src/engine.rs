@@ -29,6 +29,18 @@ const ARTEFACTS: [Artefact; 3] = [
     Artefact { name: "relaxed-mt", what: "with relaxed SIMD and threads", relaxed: true, threads: true },
 ];
 
+/// The grammars are the same everywhere, and fetched only for answers that are held to a form.
+const FORMS_BUILD: [&str; 8] = ["rustc", "--lib", "--package", "loupe-forms", "--profile", "wasm", "--target", WASM];
+
+fn forms_target() -> PathBuf {
+    target().join("engine/forms")
+}
+
+/// Where a module lies in the package.
+fn package(name: &str) -> PathBuf {
+    root().join("pkg/dist/engine").join(name)
+}
+
 /// What threads take beside the target features: a memory that is given from outside and can be shared, and a block of
 /// thread-local storage that JavaScript can set up. rustc no longer does this by itself (rust-lang/rust#147225).
 const THREADS: [&str; 8] = [
@@ -61,7 +73,7 @@ pub fn compile() -> Done {
         }
         step(&format!("Compiling the engine {}", artefact.what), || run(&mut artefact.cargo()))?;
     }
-    Ok(())
+    step("Compiling the grammars", || run(cargo(&FORMS_BUILD).env("CARGO_TARGET_DIR", forms_target())))
 }
 
 /// Writes the JavaScript around every artefact to `pkg/dist/engine/NAME`, and says how large it is.
@@ -73,9 +85,16 @@ pub fn bind() -> Done {
         }
         let (module, folder) = (artefact.module(), artefact.folder());
         unless_done(&folder.join(".built"), fingerprint(&read(&module)?), || generate(&module, &folder))?;
-        let size = String::from_utf8_lossy(&read(&folder.join(".size"))?).trim().to_owned();
-        println!("  {}: {size} bytes (raw, gzip, brotli)", artefact.name);
+        tell_size(artefact.name)?;
     }
+    let (module, folder) = (forms_target().join(WASM).join("wasm/loupe_forms.wasm"), package("forms"));
+    unless_done(&folder.join(".built"), fingerprint(&read(&module)?), || generate(&module, &folder))?;
+    tell_size("forms")
+}
+
+fn tell_size(name: &str) -> Done {
+    let size = String::from_utf8_lossy(&read(&package(name).join(".size"))?).trim().to_owned();
+    println!("  {name}: {size} bytes (raw, gzip, brotli)");
     Ok(())
 }
 
@@ -105,7 +124,7 @@ pub fn weigh() -> Done {
 
 impl Artefact {
     fn folder(&self) -> PathBuf {
-        root().join("pkg/dist/engine").join(self.name)
+        package(self.name)
     }
 
     /// Where cargo builds it. In one place they would displace each other, and each be built anew every time.
@@ -137,8 +156,14 @@ impl Artefact {
 fn generate(module: &Path, folder: &Path) -> Done {
     fs::remove_dir_all(folder).ok();
     run(Command::new(target().join("tool/bindgen")).args([module, folder]))?;
-    let sizes = output(Command::new("node").args(["-e", MEASURE]).arg(folder.join("loupe_bg.wasm")))?;
+    let sizes =
+        output(Command::new("node").args(["-e", MEASURE]).arg(folder.join(format!("{}_bg.wasm", stem(module)))))?;
     fs::write(folder.join(".size"), sizes).map_err(|error| format!("the sizes cannot be written: {error}"))
+}
+
+/// What a module's files are called after it.
+fn stem(module: &Path) -> String {
+    module.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Puts a module in the place of an artefact that cannot be built, which says so: the page then takes another one.

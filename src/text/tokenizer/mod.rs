@@ -194,6 +194,16 @@ impl Tokenizer {
         bytes
     }
 
+    /// The bytes of every token, by its id.
+    pub fn all_bytes(&self) -> Vec<Vec<u8>> {
+        (0..self.vocabulary.tokens.len() as u32).map(|id| self.bytes(id)).collect()
+    }
+
+    /// The tokens that end an answer.
+    pub fn ends(&self) -> Vec<u32> {
+        (0..self.vocabulary.tokens.len() as u32).filter(|&id| self.is_end(id)).collect()
+    }
+
     /// The id of a token by its spelling in the vocabulary.
     pub fn id(&self, token: &str) -> Option<u32> {
         self.bpe.token_to_id(token)
