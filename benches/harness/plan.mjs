@@ -118,7 +118,7 @@ function loupe(group, address, built, amount, quick) {
     });
   };
   for (const [artefact, threads] of built) {
-    add(artefact, threads, "q8_0", { ...amount, model: Q8_0 }, { count: threads > 1 && !quick });
+    add(artefact, threads, "q8_0", { ...amount, model: Q8_0, forms: group === "loupe" }, { count: threads > 1 && !quick });
     add(artefact, threads, "built-in", { builtIn: BUILT_IN });
   }
   if (quick) return runs;

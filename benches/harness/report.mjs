@@ -23,6 +23,7 @@ export function report(results) {
     shares(samples),
     threads(samples),
     busy(samples),
+    forms(samples),
     firstToken(samples),
     memory(samples),
     kernels(results.kernels ?? [], samples),
@@ -156,6 +157,18 @@ function busy(samples) {
   return table("While every other core is busy", ["engine", "encode 512², s", "prefill 128, tok/s", "decode, tok/s"], rows);
 }
 
+function forms(samples) {
+  const lines = [1, 2].flatMap((threads) => samples.lines(["loupe"], threads));
+  const rows = lines
+    .filter((line) => Number.isFinite(line.median("decodeForm")))
+    .map((line) => {
+      const [free, held] = ["decode", "decodeForm"].map((stage) => line.median(stage));
+      return [line.name, line.spread("decode"), line.spread("decodeForm"), `${digits((free / held - 1) * 100)} %`];
+    });
+  const note = "Tokens of the same vocabulary (49,280), free, and held to a JSON schema of a list of objects.";
+  return table("Answers of a form", ["engine", "decode, tok/s", "of JSON, tok/s", "more time a token"], rows, note);
+}
+
 function firstToken(samples) {
   const lines = [1, 2]
     .flatMap((threads) => samples.lines(ALL, threads))
@@ -168,9 +181,10 @@ function firstToken(samples) {
     timing(line, ({ timings }) => timings.decodeMs + timings.sliceMs),
     timing(line, ({ timings }) => timings.encodeMs),
     timing(line, ({ usage }) => usage.firstTokenMs),
+    timing(line, ({ again }) => again * 1e3),
     line.spread("load"),
   ]);
-  const columns = ["engine", "first token, s", "CPU, s", "decode and slice, ms", "encode, ms", "prompt, ms", "load, s"];
+  const columns = ["engine", "first token, s", "CPU, s", "decode and slice, ms", "encode, ms", "prompt, ms", "next question, ms", "load, s"];
   return table(
     "Time to the first token: the built-in model, a PNG of 1,344 × 1,008 pixels",
     columns,

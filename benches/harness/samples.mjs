@@ -78,5 +78,5 @@ export function times(a, b, stage, by) {
 
 /** Whether more is better. */
 function isRate(stage) {
-  return stage.startsWith("prefill") || stage === "decode";
+  return stage.startsWith("prefill") || stage.startsWith("decode");
 }

@@ -24,10 +24,29 @@ async function firstToken(loupe, { width, height, question }) {
   const { layout, timings } = await loupe.see(file);
   const { usage } = await loupe.ask(question, { maxTokens: 1 });
   const first = { seconds: (performance.now() - start) / 1e3, cpu: (await hostCpu()) - cpu };
-  return { firstToken: { ...first, views: layout.columns * layout.rows + 1, timings, usage } };
+  // The next question finds the picture encoded and its tokens read.
+  const begun = performance.now();
+  await loupe.ask(question, { maxTokens: 1 });
+  const again = (performance.now() - begun) / 1e3;
+  return { firstToken: { ...first, again, views: layout.columns * layout.rows + 1, timings, usage } };
 }
 
-async function stages(loupe, { side = 512, prompts, decode }) {
+/** JSON that does not end before the answer is as long as it may be. */
+const FORM = {
+  type: "json",
+  schema: {
+    type: "array",
+    minItems: 10_000,
+    items: {
+      type: "object",
+      properties: { what: { type: "string" }, count: { type: "integer" } },
+      required: ["what", "count"],
+      additionalProperties: false,
+    },
+  },
+};
+
+async function stages(loupe, { side = 512, prompts, decode, forms = false }) {
   const file = await picture(side, side);
   const samples = {};
   // A picture seen anew empties the cache, so that each prompt is read from its first token on.
@@ -47,18 +66,25 @@ async function stages(loupe, { side = 512, prompts, decode }) {
     const { prefill, rest } = await asked(loupe, words(tokens - around), said);
     samples[`prefill${tokens}`] = prefill;
     if (index === 0) samples.decode = rest;
+    if (index === 0 && forms) {
+      // The first answer of a form fetches the grammars.
+      for (const said of [8, 1 + decode]) {
+        await loupe.forget();
+        samples.decodeForm = (await asked(loupe, words(tokens - around), said, { format: FORM })).rest;
+      }
+    }
   }
   return samples;
 }
 
 /** One question. CPU seconds are told apart where the last chunk of the prompt is reported. */
-async function asked(loupe, question, maxTokens) {
+async function asked(loupe, question, maxTokens, options = {}) {
   const begun = await hostCpu();
   let read;
   const deaf = loupe.on("progress", ({ phase, done, total }) => {
     if (phase === "prefill" && done === total) read = hostCpu();
   });
-  const { usage } = await loupe.ask(question, { maxTokens });
+  const { usage } = await loupe.ask(question, { maxTokens, ...options });
   const [ended, between] = [await hostCpu(), await read];
   deaf();
   if (usage.answerTokens !== maxTokens) throw new Error(`${usage.answerTokens} tokens were said, not ${maxTokens}`);
