@@ -59,7 +59,7 @@ fn template(source: &str, bos: &str, eos: &str) -> loupe::Result<Template> {
 /// Token ids as text, special ones by name, picture rows as (picture.view.row).
 fn spell(tokenizer: &Tokenizer, items: &[Item]) -> String {
     let spell = |item: &Item| match *item {
-        Item::Token(id) if id >= 256 => tokenizer.vocabulary().tokens[id as usize].clone(),
+        Item::Token(id) if id >= 256 => tokenizer.spelling(id).unwrap().to_owned(),
         Item::Token(id) => String::from_utf8_lossy(&tokenizer.bytes(id)).into_owned(),
         Item::PictureRow { picture, view, row } => format!("({picture}.{view}.{row})"),
     };

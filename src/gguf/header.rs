@@ -70,16 +70,16 @@ impl Header {
         self.metadata.get(key)
     }
 
-    /// Takes an array of texts out: vocabularies are large, and the header is not asked for one twice.
+    /// As [`Header::list`], but taken out: vocabularies are large, and the header is not asked for one twice.
     ///
     /// # Errors
-    /// A model error naming the key when it is missing (or taken), or holds anything but texts.
-    pub fn take_texts(&mut self, key: &str) -> Result<Vec<String>> {
-        let Value::Array(values) = self.metadata.remove(key).ok_or_else(|| missing(key))? else {
-            return Err(wrong(key, "a list of texts"));
+    /// Those of [`Header::list`]; what was taken is missing.
+    pub fn take_list<T>(&mut self, key: &str, read: impl Fn(Value) -> Option<T>) -> Result<Vec<T>> {
+        let values = match self.metadata.remove(key).ok_or_else(|| missing(key))? {
+            Value::Array(values) => values.into_iter().map(read).collect(),
+            _ => None,
         };
-        let text = |value| if let Value::Text(text) = value { Some(text) } else { None };
-        values.into_iter().map(text).collect::<Option<_>>().ok_or_else(|| wrong(key, "a list of texts"))
+        values.ok_or_else(|| wrong(key, "a list of one kind"))
     }
 
     /// A whole number that must be there, from 1 to 2³¹ − 1.

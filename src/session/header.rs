@@ -27,7 +27,7 @@ pub fn check_pair(text: &Header, vision: &Header) -> Result<()> {
     }
 }
 
-/// The tokenizer of a vocabulary, which is taken out of the header.
+/// The tokenizer of a vocabulary, whose lists are taken out of the header.
 pub fn tokenizer(h: &mut Header) -> Result<Tokenizer> {
     let is_pieces = match h.text("tokenizer.ggml.model")? {
         "gpt2" => false,
@@ -38,9 +38,12 @@ pub fn tokenizer(h: &mut Header) -> Result<Tokenizer> {
             )));
         }
     };
-    let tokens = h.take_texts("tokenizer.ggml.tokens")?;
-    let merges = if is_pieces { Vec::new() } else { h.take_texts("tokenizer.ggml.merges")? };
-    let scores = || h.list("tokenizer.ggml.scores", |v| v.number().map(|v| v as f32));
+    let text = |value| if let Value::Text(text) = value { Some(text) } else { None };
+    let tokens = h.take_list("tokenizer.ggml.tokens", text)?;
+    let merges = if is_pieces { Vec::new() } else { h.take_list("tokenizer.ggml.merges", text)? };
+    let types = h.take_list("tokenizer.ggml.token_type", |v| v.signed().and_then(|v| i32::try_from(v).ok()))?;
+    let scores =
+        if is_pieces { Some(h.take_list("tokenizer.ggml.scores", |v| v.number().map(|v| v as f32))?) } else { None };
     let flag = |name: &str| h.get(&format!("tokenizer.ggml.{name}")).and_then(Value::bool);
     let pre = h.get("tokenizer.ggml.pre").and_then(Value::text).unwrap_or("default").to_owned();
     let id = |name: &str| h.get(&format!("tokenizer.ggml.{name}_token_id")).and_then(Value::unsigned);
@@ -48,8 +51,8 @@ pub fn tokenizer(h: &mut Header) -> Result<Tokenizer> {
     Tokenizer::new(Vocabulary {
         tokens,
         merges,
-        types: h.list("tokenizer.ggml.token_type", |v| v.signed().and_then(|v| i32::try_from(v).ok()))?,
-        scores: is_pieces.then(scores).transpose()?,
+        types,
+        scores,
         space_before: flag("add_space_prefix").unwrap_or(true),
         bos: id("bos"),
         eos: id("eos"),
@@ -62,22 +65,20 @@ pub fn tokenizer(h: &mut Header) -> Result<Tokenizer> {
 
 /// Checks that there is a token for each row of the embedding table, and one that ends answers.
 pub fn check_vocabulary(tokenizer: &Tokenizer, rows: usize) -> Result<()> {
-    let vocabulary = tokenizer.vocabulary();
-    if vocabulary.tokens.len() == rows && vocabulary.eos.is_some() {
+    if tokenizer.count() == rows && tokenizer.eos().is_some() {
         return Ok(());
     }
     Err(Error::model(format!(
         "The vocabulary has {} tokens, the model {rows}, and one must end answers; the file is damaged or not supported.",
-        vocabulary.tokens.len()
+        tokenizer.count()
     )))
 }
 
 pub const TEMPLATE: &str = "tokenizer.chat_template";
 
 pub fn template(h: &Header, tokenizer: &Tokenizer, schema: &Schema) -> Result<Template> {
-    let vocabulary = tokenizer.vocabulary();
-    let spelling = |id: Option<u32>| id.and_then(|id| vocabulary.tokens.get(id as usize)).map_or("", String::as_str);
-    Template::new(h.text(TEMPLATE)?, spelling(vocabulary.bos), spelling(vocabulary.eos), schema)
+    let spelling = |id: Option<u32>| id.and_then(|id| tokenizer.spelling(id)).unwrap_or_default();
+    Template::new(h.text(TEMPLATE)?, spelling(tokenizer.bos()), spelling(tokenizer.eos()), schema)
 }
 
 pub fn info(text: &File, vision: &File, config: &VlmConfig, slicing: &Slicing) -> Result<ModelInfo> {

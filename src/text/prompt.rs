@@ -80,8 +80,7 @@ pub fn items(
         }
     }
     let mut items = encode(tokenizer, &pieces)?;
-    let vocabulary = tokenizer.vocabulary();
-    let bos = vocabulary.bos.filter(|_| vocabulary.add_bos).map(Item::Token);
+    let bos = tokenizer.before_prompts().map(Item::Token);
     if bos.is_some() && items.first().copied() != bos {
         items.splice(0..0, bos);
     }

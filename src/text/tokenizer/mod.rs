@@ -1,14 +1,17 @@
 //! Text → token ids → bytes, from the arrays of a GGUF file: byte-level BPE, and SentencePiece's pieces.
 
+mod merges;
 mod pieces;
+mod spellings;
 mod words;
 
-use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::{cmp::Reverse, collections::HashMap};
 
-use tokenizers::models::bpe::{BPE, Vocab};
-
-use self::words::Words;
+use self::{
+    merges::Merges,
+    spellings::Spellings,
+    words::{Cutter, Words},
+};
 use crate::error::{Error, Result};
 
 /// A vocabulary as GGUF files hold it (`tokenizer.ggml.*`).
@@ -37,10 +40,10 @@ pub struct Vocabulary {
 }
 
 /// Control tokens steer the model and are never shown; user-defined ones are shown as they are spelled.
-const CONTROL: i32 = 3;
-const USER_DEFINED: i32 = 4;
+const CONTROL: u8 = 3;
+const USER_DEFINED: u8 = 4;
 /// What stands for what no token spells, in vocabularies of pieces.
-const UNKNOWN: i32 = 2;
+const UNKNOWN: u8 = 2;
 
 /// A noncharacter that [`Tokenizer::quote`] puts into names of special tokens; [`Tokenizer::encode`] takes it out again.
 const QUOTE: char = '\u{fdd0}';
@@ -60,8 +63,20 @@ const ENDS: [&str; 8] = [
 /// Text to ids and back.
 #[derive(Debug)]
 pub struct Tokenizer {
-    bpe: tokenizers::Tokenizer,
-    vocabulary: Vocabulary,
+    spellings: Spellings,
+    merges: Merges,
+    /// How text is cut into words; texts of pieces are not.
+    words: Option<Cutter>,
+    /// `token_type` of each id; 0 for what has no meaning here.
+    kinds: Vec<u8>,
+    /// What stands for letters that neither pieces nor their bytes spell.
+    unknown: Option<u32>,
+    space_before: bool,
+    /// Begins a conversation; ends an answer; ends it too.
+    bos: Option<u32>,
+    eos: Option<u32>,
+    eot: Option<u32>,
+    add_bos: bool,
     /// Spelling and id of the special tokens.
     specials: Vec<(String, u32)>,
     /// The byte that each character of a spelling stands for.
@@ -73,46 +88,29 @@ impl Tokenizer {
     ///
     /// # Errors
     /// A model error for an unknown `pre`, a merge of unknown tokens, an id out of range, or arrays of different lengths.
-    pub fn new(mut vocabulary: Vocabulary) -> Result<Self> {
-        // Kept by the merger in its own form; twice would be a few megabytes.
-        let merges = std::mem::take(&mut vocabulary.merges);
-        let Vocabulary { tokens, types, pre, .. } = &vocabulary;
-        let ids = [vocabulary.bos, vocabulary.eos, vocabulary.eot];
-        let beyond = ids.into_iter().flatten().any(|id| id as usize >= tokens.len());
-        let pair = |merge: String| merge.split_once(' ').map(|(a, b)| (a.to_owned(), b.to_owned()));
-        let merges: Option<Vec<_>> = merges.into_iter().map(pair).collect();
+    pub fn new(vocabulary: Vocabulary) -> Result<Self> {
+        let Vocabulary { tokens, merges, types, scores, space_before, pre, bos, eos, eot, add_bos } = vocabulary;
+        let damaged = || Error::model("The model's vocabulary is damaged; get the file again.");
         let fits = |len: usize| len == tokens.len();
-        let lengths = (types.is_empty() || fits(types.len()))
-            && vocabulary.scores.as_ref().is_none_or(|scores| fits(scores.len()));
-        let (Some(merges), false, true, false) = (merges, beyond, lengths, tokens.is_empty()) else {
-            return Err(Error::model("The model's vocabulary is damaged; get the file again."));
-        };
-        let special = |token: &str, id: u32| {
-            let kind = types.get(id as usize).copied();
-            !token.is_empty() && matches!(kind, Some(CONTROL | USER_DEFINED))
-        };
-        let named = tokens.iter().cloned().zip(0u32..);
-        let specials = named.clone().filter(|(token, id)| special(token, *id)).collect();
-        let words = if vocabulary.scores.is_some() { None } else { Some(Words::named(pre)?) };
-        let merges = match &vocabulary.scores {
-            Some(scores) => pieces::merges(tokens, scores),
-            None => merges,
-        };
-        let mut bpe = BPE::builder().vocab_and_merges(named.collect::<Vocab>(), merges);
-        bpe = bpe.ignore_merges(words.is_some_and(|words| words.whole));
-        if words.is_none() {
-            // What no piece spells is spelled by bytes.
-            bpe = bpe.byte_fallback(true).fuse_unk(true);
-            if let Some(unknown) = types.iter().position(|&kind| kind == UNKNOWN) {
-                bpe = bpe.unk_token(tokens[unknown].clone());
-            }
+        let lengths = (types.is_empty() || fits(types.len())) && scores.as_ref().is_none_or(|s| fits(s.len()));
+        let inside = [bos, eos, eot].into_iter().flatten().all(|id| (id as usize) < tokens.len());
+        if tokens.is_empty() || !lengths || !inside {
+            return Err(damaged());
         }
-        let bpe = bpe.build().map_err(|cause| {
-            Error::model("The model's merges name unknown tokens; get the file again.").because(cause)
-        })?;
-        let mut bpe = tokenizers::Tokenizer::new(bpe);
-        words.map_or(Ok(()), |words| words.give(&mut bpe))?;
-        Ok(Self { bpe, specials, vocabulary, bytes: byte_spellings() })
+        let words = if scores.is_some() { None } else { Some(Words::named(&pre)?.cutter()?) };
+        let spellings = Spellings::new(&tokens).ok_or_else(damaged)?;
+        let kinds: Vec<u8> = types.into_iter().map(|kind| u8::try_from(kind).unwrap_or_default()).collect();
+        let kind = |id: u32| kinds.get(id as usize).copied();
+        let special =
+            |(token, id): &(String, u32)| !token.is_empty() && matches!(kind(*id), Some(CONTROL | USER_DEFINED));
+        let specials = tokens.into_iter().zip(0u32..).filter(special).collect();
+        let merges = match &scores {
+            Some(scores) => Merges::new(pieces::merges(&spellings, scores)),
+            None => Merges::new(read_merges(&spellings, &merges)?),
+        };
+        let unknown = kinds.iter().position(|&kind| kind == UNKNOWN).filter(|_| words.is_none());
+        let (unknown, bytes) = (unknown.map(|id| id as u32), byte_spellings());
+        Ok(Self { spellings, merges, words, kinds, unknown, space_before, bos, eos, eot, add_bos, specials, bytes })
     }
 
     /// Whether `tokenizer.ggml.pre` names words as Llama 3 cuts and takes them.
@@ -120,9 +118,29 @@ impl Tokenizer {
         Words::named(pre).is_ok_and(|words| words.whole)
     }
 
-    /// The vocabulary it was built from, without its merges.
-    pub fn vocabulary(&self) -> &Vocabulary {
-        &self.vocabulary
+    /// How many tokens there are.
+    pub fn count(&self) -> usize {
+        self.spellings.count()
+    }
+
+    /// How a token is spelled in the vocabulary.
+    pub fn spelling(&self, id: u32) -> Option<&str> {
+        self.spellings.get(id)
+    }
+
+    /// The token that begins a conversation.
+    pub fn bos(&self) -> Option<u32> {
+        self.bos
+    }
+
+    /// The token that ends an answer.
+    pub fn eos(&self) -> Option<u32> {
+        self.eos
+    }
+
+    /// The token that stands before each prompt.
+    pub fn before_prompts(&self) -> Option<u32> {
+        self.bos.filter(|_| self.add_bos)
     }
 
     /// The ids of a text. With `specials`, names of special tokens in it become those tokens; without, they are letters
@@ -166,13 +184,12 @@ impl Tokenizer {
     /// The bytes that a token stands for in an answer: none for control tokens and unknown ids. A token need not be whole
     /// characters; see [`super::stream`].
     pub fn bytes(&self, id: u32) -> Vec<u8> {
-        let index = id as usize;
-        let Some(token) = self.vocabulary.tokens.get(index) else { return Vec::new() };
-        match self.vocabulary.types.get(index) {
+        let Some(token) = self.spellings.get(id) else { return Vec::new() };
+        match self.kinds.get(id as usize) {
             Some(&CONTROL) => Vec::new(),
-            Some(&USER_DEFINED) => token.clone().into_bytes(),
+            Some(&USER_DEFINED) => token.as_bytes().to_vec(),
             Some(&UNKNOWN) => Vec::new(),
-            _ if self.vocabulary.scores.is_some() => {
+            _ if self.words.is_none() => {
                 let spelled = || token.replace(pieces::SPACE, " ").into_bytes();
                 pieces::byte(token).map_or_else(spelled, |byte| vec![byte])
             }
@@ -181,14 +198,14 @@ impl Tokenizer {
                 .chars()
                 .map(|c| self.bytes.get(&c).copied())
                 .collect::<Option<_>>()
-                .unwrap_or_else(|| token.clone().into_bytes()),
+                .unwrap_or_else(|| token.as_bytes().to_vec()),
         }
     }
 
     /// The bytes of an answer's first token: without the space that belongs before each text.
     pub fn first_bytes(&self, id: u32) -> Vec<u8> {
         let mut bytes = self.bytes(id);
-        if self.vocabulary.scores.is_some() && self.vocabulary.space_before && bytes.first() == Some(&b' ') {
+        if self.words.is_none() && self.space_before && bytes.first() == Some(&b' ') {
             bytes.remove(0);
         }
         bytes
@@ -196,24 +213,24 @@ impl Tokenizer {
 
     /// The bytes of every token, by its id.
     pub fn all_bytes(&self) -> Vec<Vec<u8>> {
-        (0..self.vocabulary.tokens.len() as u32).map(|id| self.bytes(id)).collect()
+        (0..self.spellings.count() as u32).map(|id| self.bytes(id)).collect()
     }
 
     /// The tokens that end an answer.
     pub fn ends(&self) -> Vec<u32> {
-        (0..self.vocabulary.tokens.len() as u32).filter(|&id| self.is_end(id)).collect()
+        (0..self.spellings.count() as u32).filter(|&id| self.is_end(id)).collect()
     }
 
     /// The id of a token by its spelling in the vocabulary.
     pub fn id(&self, token: &str) -> Option<u32> {
-        self.bpe.token_to_id(token)
+        self.spellings.id(token)
     }
 
     /// Whether a token ends an answer.
     pub fn is_end(&self, id: u32) -> bool {
-        let Vocabulary { tokens, types, eos, eot, .. } = &self.vocabulary;
-        let is_control = types.get(id as usize) == Some(&CONTROL);
-        *eos == Some(id) || *eot == Some(id) || is_control && ENDS.contains(&tokens[id as usize].as_str())
+        let is_control = self.kinds.get(id as usize) == Some(&CONTROL);
+        let is_named = || self.spellings.get(id).is_some_and(|name| ENDS.contains(&name));
+        self.eos == Some(id) || self.eot == Some(id) || is_control && is_named()
     }
 
     /// Where the first special token's name begins, the name, and its id; of two that begin there, the longer.
@@ -223,17 +240,47 @@ impl Tokenizer {
     }
 
     fn encode_plain(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
-        let mut text = text.replace(QUOTE, "");
-        if self.vocabulary.scores.is_some() {
-            text = pieces::spell(&text, self.vocabulary.space_before);
+        let text = text.replace(QUOTE, "");
+        match &self.words {
+            Some(words) => words.cut(&text, |word| self.encode_word(word, words.whole, ids)),
+            None => {
+                self.encode_word(&pieces::spell(&text, self.space_before), false, ids);
+                Ok(())
+            }
         }
-        let encoded = self
-            .bpe
-            .encode_fast(text, false)
-            .map_err(|cause| Error::usage("The text cannot be cut into tokens; shorten it.").because(cause))?;
-        ids.extend_from_slice(encoded.get_ids());
-        Ok(())
     }
+
+    /// The ids of a word; `whole` takes it as it is where it is a token.
+    fn encode_word(&self, word: &str, whole: bool, ids: &mut Vec<u32>) {
+        if let Some(id) = self.spellings.id(word).filter(|_| whole) {
+            return ids.push(id);
+        }
+        let mut letters = Vec::with_capacity(word.len());
+        for (at, letter) in word.char_indices() {
+            let letter = &word[at..at + letter.len_utf8()];
+            match self.spellings.id(letter) {
+                Some(id) => letters.push(id),
+                None if self.words.is_none() => match pieces::bytes(&self.spellings, letter) {
+                    Some(bytes) => letters.extend(bytes),
+                    // Once for as many as there are in a row.
+                    None => letters.extend(self.unknown.filter(|unknown| letters.last() != Some(unknown))),
+                },
+                None => {}
+            }
+        }
+        self.merges.join(&mut letters);
+        ids.append(&mut letters);
+    }
+}
+
+/// Merges as files spell them, two spellings with a space between, as ids and the id of what they become.
+fn read_merges(spellings: &Spellings, merges: &[String]) -> Result<Vec<[u32; 3]>> {
+    let read = |merge: &String| {
+        let (left, right) = merge.split_once(' ')?;
+        Some([spellings.id(left)?, spellings.id(right)?, spellings.id(&[left, right].concat())?])
+    };
+    let damaged = || Error::model("The model's merges name unknown tokens; get the file again.");
+    merges.iter().map(read).collect::<Option<_>>().ok_or_else(damaged)
 }
 
 /// GPT-2's spelling of bytes: the printable ones of Latin-1 stand for themselves, the others, in order, for U+0100 on.

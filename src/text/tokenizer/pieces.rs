@@ -3,23 +3,21 @@
 //! SentencePiece joins, of all neighbours whose joint spelling is a piece, those of the best score. As byte pairs that is a
 //! merge for each way of cutting each piece in two pieces, those of the best piece first.
 
-use std::collections::HashMap;
+use super::spellings::Spellings;
 
 /// Stands for a space in spellings.
 pub const SPACE: char = '▁';
 
-/// The merges of a vocabulary, the first first.
-pub fn merges(tokens: &[String], scores: &[f32]) -> Vec<(String, String)> {
-    let ids: HashMap<&str, usize> = tokens.iter().enumerate().map(|(id, token)| (token.as_str(), id)).collect();
-    let mut best: Vec<usize> = (0..tokens.len()).collect();
+/// The merges of a vocabulary, the first first: two ids, and that of what they become.
+pub fn merges(spellings: &Spellings, scores: &[f32]) -> impl Iterator<Item = [u32; 3]> {
+    let mut best: Vec<u32> = (0..spellings.count() as u32).collect();
     // Among equals the lower id; a stable sort sees to it.
-    best.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
-    let cuts = |id: usize| {
-        let token = &tokens[id];
-        let cuts = token.char_indices().skip(1).map(move |(at, _)| token.split_at(at));
-        cuts.filter(|(a, b)| ids.contains_key(a) && ids.contains_key(b)).map(|(a, b)| (a.to_owned(), b.to_owned()))
-    };
-    best.into_iter().flat_map(cuts).collect()
+    best.sort_by(|&a, &b| scores[b as usize].total_cmp(&scores[a as usize]));
+    best.into_iter().flat_map(|id| {
+        let token = spellings.get(id).unwrap_or_default();
+        let cuts = token.char_indices().skip(1).map(|(at, _)| token.split_at(at));
+        cuts.filter_map(|(a, b)| Some([spellings.id(a)?, spellings.id(b)?, spellings.id(token)?]))
+    })
 }
 
 /// A text as pieces spell it: a space before it, if such is the custom, and spaces visible.
@@ -32,4 +30,9 @@ pub fn spell(text: &str, space_before: bool) -> String {
 pub fn byte(token: &str) -> Option<u8> {
     let digits = token.strip_prefix("<0x")?.strip_suffix('>')?;
     u8::from_str_radix(digits, 16).ok()
+}
+
+/// The tokens of a letter's bytes, if each byte has one.
+pub fn bytes(spellings: &Spellings, letter: &str) -> Option<Vec<u32>> {
+    letter.bytes().map(|byte| spellings.id(&format!("<{byte:#04X}>"))).collect()
 }

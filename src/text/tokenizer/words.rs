@@ -2,11 +2,13 @@
 //!
 //! Source of the names: llama.cpp `src/llama-vocab.cpp`; of the patterns: the `tokenizer.json` of the models.
 
-use tokenizers::normalizers::NFC;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
-use tokenizers::{PreTokenizerWrapper, SplitDelimiterBehavior};
+use tokenizers::{
+    NormalizedString, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer, PreTokenizerWrapper,
+    SplitDelimiterBehavior,
+};
 
 use crate::error::{Error, Result};
 
@@ -27,7 +29,7 @@ pub struct Words {
     /// Matches of the first are cut out, then those of the next of what is left.
     patterns: &'static [&'static str],
     /// Whether accents and their letters are made one character first.
-    pub composed: bool,
+    composed: bool,
     /// Whether a word that is a token is taken as it is, whatever the merges would make of it.
     pub whole: bool,
 }
@@ -53,11 +55,11 @@ impl Words {
         })
     }
 
-    /// Gives a tokenizer this way of cutting.
+    /// What cuts so.
     ///
     /// # Errors
     /// An internal error when a pattern is none.
-    pub fn give(&self, bpe: &mut tokenizers::Tokenizer) -> Result<()> {
+    pub fn cutter(&self) -> Result<Cutter> {
         let split = |pattern: &&str| {
             let split =
                 Split::new(SplitPattern::Regex((*pattern).to_string()), SplitDelimiterBehavior::Isolated, false);
@@ -68,10 +70,35 @@ impl Words {
                 Error::internal(format!("The words of “{}” are no pattern; report this.", self.names[0])).because(cause)
             })?;
         steps.push(PreTokenizerWrapper::ByteLevel(ByteLevel::new(false, false, false)));
-        bpe.with_pre_tokenizer(Some(PreTokenizerWrapper::Sequence(Sequence::new(steps))));
+        Ok(Cutter { steps: Sequence::new(steps), composed: self.composed, whole: self.whole })
+    }
+}
+
+/// Cuts text into words.
+#[derive(Debug)]
+pub struct Cutter {
+    steps: Sequence,
+    composed: bool,
+    /// See [`Words::whole`].
+    pub whole: bool,
+}
+
+impl Cutter {
+    /// Gives `take` each word of a text, its bytes as vocabularies spell them.
+    ///
+    /// # Errors
+    /// A usage error when the text cannot be cut.
+    pub fn cut(&self, text: &str, mut take: impl FnMut(&str)) -> Result<()> {
+        let mut text = NormalizedString::from(text);
         if self.composed {
-            bpe.with_normalizer(Some(NFC))
-                .map_err(|cause| Error::internal("Unicode could not be normalised; report this.").because(cause))?;
+            text.nfc();
+        }
+        let mut words = PreTokenizedString::from(text);
+        self.steps
+            .pre_tokenize(&mut words)
+            .map_err(|cause| Error::usage("The text cannot be cut into tokens; shorten it.").because(cause))?;
+        for (word, ..) in words.get_splits(OffsetReferential::Normalized, OffsetType::None) {
+            take(word);
         }
         Ok(())
     }
