@@ -16,6 +16,9 @@ use crate::{
     source::{HubId, Manifest},
 };
 
+/// Bytes of a file that are handed over at a time.
+const PIECE: usize = 64 << 10;
+
 /// A session in a worker: `push` both files, `handle` a load request, then `step` until it resolves to nothing.
 #[wasm_bindgen]
 #[derive(Default)]
@@ -41,8 +44,15 @@ impl Engine {
     /// Takes the next bytes of file 0 or 1: the language model and the vision encoder, in either order. False when no
     /// more are wanted, because the files cannot be used; a load request tells why.
     pub fn push(&mut self, file: usize, bytes: &Uint8Array) -> bool {
-        if self.damage.is_none() {
-            self.damage = self.opening.push(file, &bytes.to_vec()).err();
+        // In pieces: what is copied here takes room of a memory that never shrinks.
+        let mut piece = vec![0; PIECE.min(bytes.length() as usize)];
+        for at in (0..bytes.length()).step_by(PIECE) {
+            let part = bytes.subarray(at, bytes.length().min(at + PIECE as u32));
+            let piece = &mut piece[..part.length() as usize];
+            part.copy_to(piece);
+            if self.damage.is_none() {
+                self.damage = self.opening.push(file, piece).err();
+            }
         }
         self.damage.is_none()
     }

@@ -1,6 +1,7 @@
 // Models from elsewhere: whatever the network does, the very model comes out, or one clear error and nothing is lost.
 
 import { expect, type BrowserContext, type Page } from "@playwright/test";
+import type * as Package from "../../pkg/dist/index.js";
 import { before } from "./desk.js";
 import { sha256, type Asked, type Hostile } from "./hostile.js";
 import { CHUNK, isMonotone, LONG, load, openBare, stored, test, TEXT, VISION, type Outcome } from "./models.js";
@@ -211,6 +212,23 @@ test("a byte that stays wrong is refused for good, whatever is promised of it", 
   const { kind, message } = await load(bare, { model: { version: 1, files: [file, { url: `${server.origin}/m/mmproj.gguf` }] }, patience: 500 });
   expect(kind).toBe("damaged");
   expect(message).toContain("its bytes from 4194304 on are not those that were promised");
+});
+
+test("a large file that is not kept lies in memory once: an engine that is started again fetches it again", async ({ server, bare }) => {
+  await bare.evaluate(async (model) => {
+    const loupe = await window.loupe.Loupe.load({ model, keep: false, threads: 1 });
+    await loupe.see(window.picture);
+    Object.assign(window, { kept: loupe, restarted: new Promise((resolve) => loupe.on("restarted", resolve)) });
+  }, long(server.origin));
+  expect(bytesOf(server.bodies("/m/long"), LONG.length)).toBe(LONG.length);
+  await bare.workers()[0]?.evaluate(() => void setTimeout(() => { throw new Error("the engine's end"); }));
+  const answer = await bare.evaluate(async () => {
+    const { kept, restarted } = window as unknown as { kept: Package.Loupe; restarted: Promise<{ picture: boolean }> };
+    if (!(await restarted).picture) return "no picture";
+    return (await kept.ask("What colour is the triangle?")).text.trim();
+  });
+  expect(answer).toBe(ANSWER);
+  expect(bytesOf(server.bodies("/m/long"), LONG.length)).toBe(2 * LONG.length);
 });
 
 test("a file that changes while it comes is begun anew, and never mixed", async ({ server, bare }) => {

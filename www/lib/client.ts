@@ -190,7 +190,8 @@ export class Client {
         return;
       case "kept":
         if (this.kept.files.length === 0) this.kept = message.kept;
-        this.#order = { ...this.#order, wanted: { kind: "blobs", blobs: message.kept.files } };
+        // What is held nowhere is fetched again by an engine that must be started again.
+        if (message.kept.files.length > 0) this.#order = { ...this.#order, wanted: { kind: "blobs", blobs: message.kept.files } };
         return;
       case "request":
         return this.#events.emit("request", message.url);

@@ -39,7 +39,7 @@ export interface Order {
 
 /** Where the model's bytes are now. */
 export interface Kept {
-  /** The files, as handles to wherever they lie. */
+  /** The files, as handles to wherever they lie; none where they are held nowhere. */
   readonly files: readonly Blob[];
   readonly where: Where | "given";
   /** Why they are not kept beyond the page. */
@@ -164,7 +164,9 @@ async function feed(engine: Opener, parts: readonly Part[], meter: Meter, told: 
   });
   await Promise.all([...Array.from({ length: LANES }, lane), ...opening]);
   meter.end(parts.map(({ size }) => size));
-  return Promise.all(parts.map((part, file) => part.finish(engine.sha256(file) ?? "")));
+  const files = await Promise.all(parts.map((part, file) => part.finish(engine.sha256(file) ?? "")));
+  const held = files.filter((file) => file !== undefined);
+  return held.length === files.length ? held : [];
 }
 
 function sum(numbers: readonly number[]): number {

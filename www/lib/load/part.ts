@@ -2,6 +2,7 @@
 
 import { LoupeError } from "../error.js";
 import type { Remote } from "../protocol.gen.js";
+import { BlobReader } from "./bytes.js";
 import { sha256 } from "./hash.js";
 import { CHUNK, RemoteFile, type Chunk } from "./ranges.js";
 import { isFull, spill, type Head, type Shelf } from "./store.js";
@@ -18,12 +19,12 @@ export interface Part {
   readonly size: number;
   /** Bytes that need not be fetched. */
   readonly there: number;
-  /** The chunk, fetched first where it must be; undefined past the end. */
+  /** The chunk, fetched first where it must be; undefined past the end. Its bytes may be overwritten by the next. */
   take(index: number): Promise<Uint8Array<ArrayBuffer> | undefined>;
   /** What has to be fetched still, as pieces of work that may run side by side. */
   missing(): (() => Promise<void>)[];
-  /** All bytes have been opened, and this is their hash: the file as something that another worker can read. */
-  finish(sha256: string): Promise<Blob>;
+  /** All bytes have been opened, and this is their hash: the file as something that another worker can read, if it is held. */
+  finish(sha256: string): Promise<Blob | undefined>;
 }
 
 /** A file that the person gave. */
@@ -31,6 +32,7 @@ export class GivenPart implements Part {
   readonly size: number;
   readonly there: number;
   readonly #blob: Blob;
+  readonly #reader = new BlobReader();
 
   constructor(blob: Blob) {
     this.#blob = blob;
@@ -40,7 +42,7 @@ export class GivenPart implements Part {
   async take(index: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
     if (index * CHUNK >= Math.max(this.size, 1)) return undefined;
     try {
-      return new Uint8Array(await this.#blob.slice(index * CHUNK, (index + 1) * CHUNK).arrayBuffer());
+      return await this.#reader.read(this.#blob.slice(index * CHUNK, (index + 1) * CHUNK));
     } catch (cause) {
       throw new LoupeError("storage", "A model file could not be read any more: it was changed, moved or deleted; choose it again.", { cause });
     }
@@ -144,7 +146,7 @@ export class FetchedPart implements Part {
     return spans;
   }
 
-  async finish(whole: string): Promise<Blob> {
+  async finish(whole: string): Promise<Blob | undefined> {
     const wanted = this.#remote.sha256?.toLowerCase();
     if (wanted !== undefined && wanted !== whole) {
       await this.#shelf.begin(this.#shelf.head as Head);
@@ -154,14 +156,17 @@ export class FetchedPart implements Part {
       );
     }
     await this.#safely(() => this.#shelf.finish(whole));
-    await this.#shelf.close();
-    const chunks = Array.from({ length: Math.ceil(this.size / this.#file.chunk) }, (_, index) => this.#shelf.blob(index));
-    return new Blob(await Promise.all(chunks));
+    await this.close();
+    const count = Math.ceil(this.size / this.#file.chunk);
+    const chunks = await Promise.all(Array.from({ length: count }, (_, index) => this.#shelf.blob(index)));
+    const held = chunks.filter((chunk) => chunk !== undefined);
+    return held.length === count ? new Blob(held) : undefined;
   }
 
   /** Lets go of the file on the disk. */
-  close(): Promise<void> {
-    return this.#shelf.close();
+  async close(): Promise<void> {
+    this.#file.close();
+    await this.#shelf.close();
   }
 
   /** No more is kept from now on. */
@@ -196,7 +201,7 @@ export class FetchedPart implements Part {
 
   /** Reads the whole on, until chunk `index` is there. */
   async #advance(index: number): Promise<void> {
-    this.#whole ??= this.#file.chunks(0, Infinity);
+    this.#whole ??= this.#chunks(0, Infinity);
     while (!this.#shelf.hashes.has(index)) {
       const { done, value } = await this.#whole.next();
       if (done) break;
@@ -205,13 +210,19 @@ export class FetchedPart implements Part {
     if (index === Infinity) this.#waiting.forEach((waiting) => waiting.resolve());
   }
 
+  /** Chunks as they come. In memory none is lost, so there nobody wants their hashes. */
+  #chunks(first: number, end: number): AsyncGenerator<Chunk> {
+    return this.#file.chunks(first, end, !(this.#shelf instanceof MemoryShelf));
+  }
+
   async #fetch(first: number, end: number): Promise<void> {
-    for await (const chunk of this.#file.chunks(first, end)) await this.#keep(chunk);
+    for await (const chunk of this.#chunks(first, end)) await this.#keep(chunk);
   }
 
   async #keep({ index, bytes, hash }: Chunk): Promise<void> {
     await this.#safely(() => this.#shelf.write(index, bytes, hash ?? ""));
     this.#waiting.get(index)?.resolve();
+    await this.#shelf.room?.(index);
   }
 
   /** Does it, in memory where there is no more room. */

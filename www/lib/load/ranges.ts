@@ -3,6 +3,7 @@
 
 import { LoupeError } from "../error.js";
 import type { Remote } from "../protocol.gen.js";
+import { free, pieces } from "./bytes.js";
 import { sha256 } from "./hash.js";
 
 /** Bytes of a chunk, unless the manifest says otherwise. */
@@ -11,7 +12,7 @@ export const CHUNK = 1 << 22;
 /** How long nothing may come, how long to wait before a new try (doubled with each), how many tries without a byte. */
 export const TERMS = { patience: 30_000, pause: 500, tries: 5 };
 
-/** Part of a file, and its SHA-256 where the browser can compute one. The bytes are overwritten by the next chunk. */
+/** Part of a file, and its SHA-256 where that was computed. The bytes are overwritten by the next chunk. */
 export interface Chunk {
   readonly index: number;
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -46,6 +47,8 @@ export class RemoteFile {
   readonly #came: (bytes: number) => void;
   /** Whether the server has said which version it is. */
   #known = false;
+  /** What chunks are read into, when nobody does. */
+  readonly #buffers: Uint8Array<ArrayBuffer>[] = [];
   /** The answer that told the size, kept until somebody reads on from where it begins. */
   #first: Answer | undefined;
 
@@ -74,9 +77,22 @@ export class RemoteFile {
     return validator !== undefined && validatorOf(response) === validator && (told === undefined || told === size);
   }
 
-  /** The chunks from `first` to before `end`, in order. */
-  async *chunks(first: number, end: number): AsyncGenerator<Chunk> {
-    const buffer = new Uint8Array(this.chunk);
+  /** The chunks from `first` to before `end`, in order; their hashes where they are wanted, or promised. */
+  async *chunks(first: number, end: number, hashed: boolean): AsyncGenerator<Chunk> {
+    const buffer = this.#buffers.pop() ?? new Uint8Array(this.chunk);
+    try {
+      yield* this.#chunksIn(buffer, first, end, hashed);
+    } finally {
+      this.#buffers.push(buffer);
+    }
+  }
+
+  /** Frees what chunks were read into: no more are wanted. */
+  close(): void {
+    for (const buffer of this.#buffers.splice(0)) free(buffer);
+  }
+
+  async *#chunksIn(buffer: Uint8Array<ArrayBuffer>, first: number, end: number, hashed: boolean): AsyncGenerator<Chunk> {
     let [index, held, wrong] = [first, 0, 0];
     for (let tries = 0; index < Math.min(end, this.#count()); ) {
       const before = index * this.chunk + held;
@@ -95,7 +111,7 @@ export class RemoteFile {
             [held, rest] = [held + part.length, rest.subarray(part.length)];
             this.#came(part.length);
             if (part.length < room || held === 0) break;
-            const chunk = await this.#verified(index, buffer.subarray(0, held));
+            const chunk = await this.#verified(index, buffer.subarray(0, held), hashed);
             if (!chunk) {
               this.#came(-held);
               [held, wrong] = [0, wrong + 1];
@@ -126,9 +142,9 @@ export class RemoteFile {
     return this.size > 0 ? Math.ceil(this.size / this.chunk) : Infinity;
   }
 
-  async #verified(index: number, bytes: Uint8Array<ArrayBuffer>): Promise<Chunk | undefined> {
-    const hash = await sha256(bytes);
+  async #verified(index: number, bytes: Uint8Array<ArrayBuffer>, hashed: boolean): Promise<Chunk | undefined> {
     const wanted = this.#remote.chunks?.sha256[index]?.toLowerCase();
+    const hash = hashed || wanted !== undefined ? await sha256(bytes) : undefined;
     return hash === undefined || wanted === undefined || hash === wanted ? { index, bytes, hash } : undefined;
   }
 
@@ -196,11 +212,11 @@ export class RemoteFile {
     }
     [this.size, this.validator, this.#known] = [size, validator, true];
     this.ranged ??= partial;
-    const reader = response.body.getReader();
+    const next = pieces(response.body);
     return {
       from: partial ? from : 0,
       to: partial ? last + 1 : size > 0 ? size : Infinity,
-      read: async () => (await patient(reader.read())).value,
+      read: () => patient(next()),
       cancel,
     };
   }

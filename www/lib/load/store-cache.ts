@@ -1,6 +1,7 @@
 // Keeping in the Cache API, for browsers that have it and no private files. A chunk is an answer to an address that no
 // network has; its hash is part of the address, so that what is there can be told without reading it.
 
+import { BlobReader } from "./bytes.js";
 import { countOf, type Head, type ModelRecord, type Shelf, type Store } from "./store.js";
 
 /** The cache of all models. */
@@ -51,6 +52,7 @@ class CacheShelf implements Shelf {
   sha256: string | undefined;
   readonly #cache: Cache;
   readonly #root: string;
+  readonly #reader = new BlobReader();
 
   private constructor(cache: Cache, root: string) {
     this.#cache = cache;
@@ -78,7 +80,7 @@ class CacheShelf implements Shelf {
   }
 
   async read(index: number): Promise<Uint8Array<ArrayBuffer>> {
-    return new Uint8Array(await (await this.blob(index)).arrayBuffer());
+    return this.#reader.read(await this.blob(index));
   }
 
   async write(index: number, bytes: Uint8Array<ArrayBuffer>, hash: string): Promise<void> {

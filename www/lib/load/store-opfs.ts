@@ -2,6 +2,7 @@
 // for each chunk that lies in it, and at last its SHA-256. A line is written after its chunk has reached the disk, so that
 // whenever the browser is killed the journal promises nothing that is not there.
 
+import { BlobReader } from "./bytes.js";
 import { countOf, lengthOf, type Head, type ModelRecord, type Shelf, type Store } from "./store.js";
 
 /** All models lie in one folder, each in its own. */
@@ -103,6 +104,7 @@ class OpfsShelf implements Shelf {
   /** Held while something is to be written; reading alone needs no hold, and two pages can do it. */
   #held: Promise<[SyncHandle, SyncHandle]> | undefined;
   #buffer = new Uint8Array();
+  readonly #reader = new BlobReader();
 
   constructor(data: FileSystemFileHandle, lines: FileSystemFileHandle, { head, hashes, sha256 }: Journal) {
     this.#data = data;
@@ -124,7 +126,7 @@ class OpfsShelf implements Shelf {
   }
 
   async read(index: number): Promise<Uint8Array<ArrayBuffer>> {
-    if (!this.#held) return new Uint8Array(await (await this.blob(index)).arrayBuffer());
+    if (!this.#held) return this.#reader.read(await this.blob(index));
     const [data] = await this.#held;
     const head = this.head as Head;
     if (this.#buffer.length < head.chunk) this.#buffer = new Uint8Array(head.chunk);

@@ -24,7 +24,7 @@ export interface Head {
 /** One file, or what has come of it. */
 export interface Shelf {
   readonly head: Head | undefined;
-  /** SHA-256 of each chunk that is there. */
+  /** SHA-256 of each chunk that is there; empty where it need not be compared. */
   readonly hashes: ReadonlyMap<number, string>;
   /** SHA-256 of the whole, once all of it had come and was opened. */
   readonly sha256: string | undefined;
@@ -33,8 +33,10 @@ export interface Shelf {
   /** A chunk that is there. The bytes are overwritten by the next that is read. */
   read(index: number): Promise<Uint8Array<ArrayBuffer>>;
   write(index: number, bytes: Uint8Array<ArrayBuffer>, hash: string): Promise<void>;
-  /** The same chunk as a handle to it. */
-  blob(index: number): Promise<Blob>;
+  /** Resolves when there is room for more behind chunk `index`; always, where this is missing. */
+  room?(index: number): Promise<void>;
+  /** The same chunk as a handle to it; nothing where it is not held. */
+  blob(index: number): Promise<Blob | undefined>;
   /** Says that all is there and what its hash is. */
   finish(sha256: string): Promise<void>;
   /** Lets go of what only one page at a time can hold. */
@@ -95,6 +97,6 @@ export async function spill(shelf: Shelf): Promise<Shelf> {
   const over = new MemoryShelf();
   await shelf.close();
   if (shelf.head) await over.begin(shelf.head);
-  for (const [index, hash] of shelf.hashes) over.put(index, await shelf.blob(index), hash);
+  for (const [index, hash] of shelf.hashes) over.put(index, (await shelf.blob(index)) ?? new Blob(), hash);
   return over;
 }
