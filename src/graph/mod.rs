@@ -7,9 +7,11 @@
 mod build;
 mod op;
 mod plan;
+mod strips;
 mod trace;
 
 pub use build::{Builder, Graph, Node, Weight, WeightId};
 pub use op::{Act, CacheId, Live, Mask, NormKind, Op, RopeKind, Rows, StateId, Turn, Value};
 pub use plan::{Place, Plan};
+pub use strips::Strip;
 pub use trace::{Entry, Trace, first_difference};

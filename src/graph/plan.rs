@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Graph, Live, Value};
+use super::{Graph, Live, Strip, Value, strips::strips};
 
 /// Where a value lies in the arena, in f32 elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,7 @@ pub struct Plan {
     id: u64,
     graph: Graph,
     last_read: Vec<usize>,
+    strips: Vec<Strip>,
 }
 
 impl Plan {
@@ -34,7 +35,8 @@ impl Plan {
             last_read[output.index()] = usize::MAX;
         }
         static PLANS: AtomicU64 = AtomicU64::new(1);
-        Self { id: PLANS.fetch_add(1, Ordering::Relaxed), graph, last_read }
+        let strips = strips(&graph, &last_read);
+        Self { id: PLANS.fetch_add(1, Ordering::Relaxed), graph, last_read, strips }
     }
 
     /// What tells this plan and its clones from others, for executors that remember what they found out about it.
@@ -47,37 +49,92 @@ impl Plan {
         &self.graph
     }
 
+    /// The value of node `at`.
+    pub fn value(&self, at: usize) -> Value {
+        Value(at as u32)
+    }
+
     /// Whether a value can be given up once node `at` has run.
     pub fn is_dead_after(&self, value: Value, at: usize) -> bool {
         self.last_read[value.index()] <= at
     }
 
+    /// Nodes that can be run some rows at a time.
+    pub fn strips(&self) -> &[Strip] {
+        &self.strips
+    }
+
+    /// Whether a value is of no use outside of the strip that it is made in.
+    pub fn is_inside(&self, strip: &Strip, value: Value) -> bool {
+        strip.nodes.contains(&value.index()) && self.last_read[value.index()] < strip.nodes.end
+    }
+
     /// A place for every value in a call of these sizes (`None` for what lies in weights and caches), and the
     /// elements of the arena. Two values share elements only when one is dead before the other is written.
     pub fn places(&self, live: &Live) -> (Vec<Option<Place>>, usize) {
-        let mut places: Vec<Option<Place>> = Vec::with_capacity(self.graph.nodes.len());
-        let mut in_use: Vec<(Place, usize)> = Vec::new();
-        let mut end = 0;
-        for (at, node) in self.graph.nodes.iter().enumerate() {
-            if node.op.is_elsewhere() {
-                places.push(None);
-                continue;
-            }
-            // A value still read by this very node must not be overwritten by it.
-            in_use.retain(|&(_, last)| last >= at);
-            let len = node.rows.resolve(live) * node.cols;
-            let place = Place { start: smallest_gap(&in_use, len), len };
-            let slot = in_use.partition_point(|(p, _)| p.start < place.start);
-            in_use.insert(slot, (place, self.last_read[at]));
-            end = end.max(place.start + len);
-            places.push(Some(place));
-        }
-        (places, end)
+        self.lay_out(live, &[])
     }
 
-    /// Bytes of the arena in a call of these sizes.
+    /// The same where each [strip](Self::strips) is run pass by pass: what is of no use outside of a strip has room for one
+    /// pass.
+    pub fn places_in_strips(&self, live: &Live) -> (Vec<Option<Place>>, usize) {
+        self.lay_out(live, &self.strips)
+    }
+
+    /// Bytes of the arena in a call of these sizes, strips run pass by pass.
     pub fn arena_bytes(&self, live: &Live) -> usize {
-        self.places(live).1 * size_of::<f32>()
+        self.places_in_strips(live).1 * size_of::<f32>()
+    }
+
+    fn lay_out(&self, live: &Live, strips: &[Strip]) -> (Vec<Option<Place>>, usize) {
+        let nodes = &self.graph.nodes;
+        // What a strip reads is read in each of its passes.
+        let mut last = self.last_read.clone();
+        for strip in strips {
+            for read in strip.nodes.clone().flat_map(|at| nodes[at].op.reads()) {
+                if read.index() < strip.nodes.start {
+                    last[read.index()] = last[read.index()].max(strip.nodes.end - 1);
+                }
+            }
+        }
+        let mut arena = Layout { places: vec![None; nodes.len()], in_use: Vec::new(), end: 0 };
+        let mut strips = strips.iter().peekable();
+        for (at, node) in nodes.iter().enumerate() {
+            while strips.next_if(|strip| strip.nodes.end <= at).is_some() {}
+            // A value still read by this very node must not be overwritten by it.
+            arena.in_use.retain(|&(_, last)| last >= at);
+            let strip = strips.peek().filter(|strip| strip.nodes.contains(&at));
+            if let Some(strip) = strip.filter(|strip| strip.nodes.start == at) {
+                // What it leaves is written in each of its passes.
+                for left in strip.nodes.clone().filter(|&left| !self.is_inside(strip, self.value(left))) {
+                    arena.put(left, strip.rows * nodes[left].cols, last[left]);
+                }
+            }
+            if !node.op.is_elsewhere() && arena.places[at].is_none() {
+                let rows = strip.map_or_else(|| node.rows.resolve(live), |strip| strip.pass());
+                arena.put(at, rows * node.cols, last[at]);
+            }
+        }
+        (arena.places, arena.end)
+    }
+}
+
+/// An arena being laid out.
+struct Layout {
+    places: Vec<Option<Place>>,
+    /// Places whose values are still read, in order, and by which node last.
+    in_use: Vec<(Place, usize)>,
+    end: usize,
+}
+
+impl Layout {
+    /// Gives the value of node `at` the tightest place there is.
+    fn put(&mut self, at: usize, len: usize, last: usize) {
+        let place = Place { start: smallest_gap(&self.in_use, len), len };
+        let slot = self.in_use.partition_point(|(p, _)| p.start < place.start);
+        self.in_use.insert(slot, (place, last));
+        self.end = self.end.max(place.start + len);
+        self.places[at] = Some(place);
     }
 }
 

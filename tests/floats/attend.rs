@@ -17,11 +17,13 @@ fn run(isa: Isa, call: &Attention) -> Vec<f32> {
     let mut packed = vec![f32::NAN; shape.packed()];
     let mut scratch = vec![f32::NAN; shape.scratch()];
     let mut y = vec![f32::NAN; call.q.len()];
-    for job in (0..call.packs()).rev() {
-        unsafe { call.pack(isa, job, packed.as_mut_ptr()) };
-    }
-    for job in 0..call.jobs() {
-        unsafe { call.attend(isa, job, &packed, &mut scratch, y.as_mut_ptr()) };
+    for group in call.groups() {
+        for job in (0..call.packs(&group)).rev() {
+            unsafe { call.pack(isa, &group, job, packed.as_mut_ptr()) };
+        }
+        for job in 0..call.jobs(&group) {
+            unsafe { call.attend(isa, &group, job, &packed, &mut scratch, y.as_mut_ptr()) };
+        }
     }
     y
 }
@@ -77,6 +79,8 @@ fn attention_is_its_definition() {
         (16, 77, 2, 2, 96, Full),
         (20, 150, 4, 2, 5, Causal),
         (64, 64, 1, 1, 64, Full),
+        // More heads than are packed at a time.
+        (5, 1100, 16, 8, 64, Causal),
     ];
     for isa in Isa::available() {
         for (rows, keys, heads, kv_heads, dim, mask) in shapes {

@@ -5,6 +5,7 @@
 #[path = "../adapter/mod.rs"]
 mod adapter;
 mod recurrent;
+mod strips;
 
 use loupe::{
     exec::{

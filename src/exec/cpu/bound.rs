@@ -11,8 +11,8 @@ use crate::{
 pub struct Bound {
     plan: u64,
     weights: Vec<usize>,
-    /// The sizes that `places` are for.
-    sizes: Option<(usize, usize)>,
+    /// What `places` are for: tokens, pictures, and whether strips are run pass by pass.
+    sizes: Option<(usize, usize, bool)>,
     places: Vec<Option<Place>>,
     elements: usize,
 }
@@ -41,7 +41,7 @@ impl Bound {
                 weights.unpack(found[weight.index()])?;
             }
         }
-        Ok(Self { plan: plan.id(), weights: found, sizes: None, places: Vec::new(), elements: 0 })
+        Ok(Self { plan: plan.id(), weights: found, sizes: None, ..Self::default() })
     }
 
     /// Whether this is of that plan.
@@ -49,15 +49,15 @@ impl Bound {
         self.plan == plan.id()
     }
 
-    /// Lays the values out for a call; the elements of the arena it needs. Positions do not matter: what grows with
-    /// them lies in caches.
+    /// Lays the values out for a call, in which strips are run pass by pass or not; the elements of the arena it
+    /// needs. Positions do not matter: what grows with them lies in caches.
     ///
     /// # Errors
     /// A model error when the elements cannot be counted.
-    pub fn lay_out(&mut self, plan: &Plan, live: &Live) -> Result<usize> {
-        let sizes = (live.tokens, live.pictures);
+    pub fn lay_out(&mut self, plan: &Plan, live: &Live, in_strips: bool) -> Result<usize> {
+        let sizes = (live.tokens, live.pictures, in_strips);
         if self.sizes != Some(sizes) {
-            (self.places, self.elements) = plan.places(live);
+            (self.places, self.elements) = if in_strips { plan.places_in_strips(live) } else { plan.places(live) };
             self.sizes = Some(sizes);
         }
         isize::try_from(self.elements * size_of::<f32>()).map(|_| self.elements).map_err(|_| {

@@ -69,11 +69,13 @@ impl Machine {
         // Keys are more with every token: room for twice as many lasts for as many tokens again.
         scores.each().for_each(|scores| grow(scores, attention.shape.scratch().next_power_of_two()));
         let (into, out) = (Shared::new(packed), Shared::new(y));
-        // Each job writes what it packs or attends for; each thread has scores of its own.
-        pool.run(attention.packs(), &|job, _| unsafe { attention.pack(*isa, job, into.at(0)) });
-        pool.run(attention.jobs(), &|job, thread| unsafe {
-            attention.attend(*isa, job, packed, scores.of(thread), out.at(0));
-        });
+        for group in attention.groups() {
+            // Each job writes what it packs or attends for; each thread has scores of its own.
+            pool.run(attention.packs(&group), &|job, _| unsafe { attention.pack(*isa, &group, job, into.at(0)) });
+            pool.run(attention.jobs(&group), &|job, thread| unsafe {
+                attention.attend(*isa, &group, job, packed, scores.of(thread), out.at(0));
+            });
+        }
     }
 
     /// Takes the gated delta rule through all rows, on all threads.

@@ -168,36 +168,50 @@ impl Cpu {
         trace: &mut Option<&mut Trace>,
     ) -> Result<()> {
         self.outputs.clear();
-        self.arena.reserve(bound.lay_out(plan, live)?)?;
+        // A trace shows each value whole.
+        let in_strips = trace.is_none();
+        self.arena.reserve(bound.lay_out(plan, live, in_strips)?)?;
         self.machine.quantised = None;
-        let call = walk::Call { plan, bound, live, inputs };
-        for (at, node) in plan.graph().nodes.iter().enumerate() {
-            let start = trace.is_some().then(Instant::now);
-            let how = self.node(&call, at).map_err(|why| {
-                Error::internal(format!("The step `{}` failed; report this.", node.name)).because(why)
-            })?;
-            let (Some(trace), Some(start)) = (trace.as_deref_mut(), start) else { continue };
-            let ms = start.elapsed().as_secs_f64() * 1e3;
-            let values = trace.keep_values.then(|| {
-                self.outputs.clear();
-                self.outputs.extend(self.find(plan, bound, live, at));
-                self.output(0).unwrap_or_default()
-            });
-            let shape = [node.rows.resolve(live), node.cols];
-            trace.entries.push(Entry {
-                name: node.name.clone(),
-                label: plan.graph().label(at),
-                shape,
-                how,
-                ms,
-                values,
-            });
+        let mut call = walk::Call { plan, bound, live, inputs, pass: None };
+        let mut strips = plan.strips().iter().filter(|_| in_strips).peekable();
+        let mut at = 0;
+        while at < plan.graph().nodes.len() {
+            let Some(strip) = strips.next_if(|strip| strip.nodes.start == at) else {
+                self.timed_node(&call, at, trace)?;
+                at += 1;
+                continue;
+            };
+            for rows in strip.passes() {
+                call.pass = Some((strip, rows));
+                strip.nodes.clone().try_for_each(|at| self.timed_node(&call, at, trace))?;
+                // Of the same value, but of other rows.
+                self.machine.quantised = None;
+            }
+            (call.pass, at) = (None, strip.nodes.end);
         }
         self.outputs.clear();
         for output in &plan.graph().outputs {
             let found = self.find(plan, bound, live, output.index());
             self.outputs.extend(found);
         }
+        Ok(())
+    }
+
+    fn timed_node(&mut self, call: &walk::Call, at: usize, trace: &mut Option<&mut Trace>) -> Result<()> {
+        let (graph, start) = (call.plan.graph(), trace.is_some().then(Instant::now));
+        let node = &graph.nodes[at];
+        let how = self.node(call, at);
+        let how =
+            how.map_err(|why| Error::internal(format!("The step `{}` failed; report this.", node.name)).because(why))?;
+        let (Some(trace), Some(start)) = (trace.as_deref_mut(), start) else { return Ok(()) };
+        let ms = start.elapsed().as_secs_f64() * 1e3;
+        let values = trace.keep_values.then(|| {
+            self.outputs.clear();
+            self.outputs.extend(self.find(call.plan, call.bound, call.live, at));
+            self.output(0).unwrap_or_default()
+        });
+        let shape = [node.rows.resolve(call.live), node.cols];
+        trace.entries.push(Entry { name: node.name.clone(), label: graph.label(at), shape, how, ms, values });
         Ok(())
     }
 }

@@ -1,5 +1,7 @@
 //! One node of a plan after the other.
 
+use std::ops::Range;
+
 use super::{
     Cpu,
     activate::{self, Activate, Gate},
@@ -18,7 +20,7 @@ use super::{
 };
 use crate::{
     exec::Input,
-    graph::{Live, Mask, Node, Op, Plan, Value},
+    graph::{Live, Mask, Node, Op, Place, Plan, Strip, Value},
 };
 
 /// What the nodes of one run see.
@@ -27,11 +29,23 @@ pub struct Call<'a> {
     pub bound: &'a Bound,
     pub live: &'a Live,
     pub inputs: &'a [(&'a str, Input<'a>)],
+    /// The pass that a strip is in: which strip, and which rows.
+    pub pass: Option<(&'a Strip, Range<usize>)>,
 }
 
 impl Call<'_> {
     fn node(&self, value: Value) -> &Node {
         &self.plan.graph().nodes[value.index()]
+    }
+
+    /// Where the rows of a value lie that this call is about.
+    fn place(&self, value: Value) -> Option<Place> {
+        let place = self.bound.place(value.index())?;
+        let Some((strip, rows)) = &self.pass else { return Some(place) };
+        let cols = self.node(value).cols;
+        // What is inside has room for one pass.
+        let first = if self.plan.is_inside(strip, value) { 0 } else { rows.start };
+        Some(Place { start: place.start + first * cols, len: rows.len() * cols })
     }
 
     fn rows(&self, value: Value) -> usize {
@@ -66,9 +80,9 @@ fn operands<'a, const N: usize>(
     at: usize,
     values: [Value; N],
 ) -> Result<(&'a mut [f32], [Source<'a>; N]), &'static str> {
-    let nowhere = crate::graph::Place { start: 0, len: 0 };
-    let place = call.bound.place(at).ok_or("a value has no place")?;
-    let (y, reads) = arena.split(place, values.map(|v| call.bound.place(v.index()).unwrap_or(nowhere)));
+    let nowhere = Place { start: 0, len: 0 };
+    let place = call.place(call.plan.value(at)).ok_or("a value has no place")?;
+    let (y, reads) = arena.split(place, values.map(|v| call.place(v).unwrap_or(nowhere)));
     let mut sources = reads.map(Source::F32);
     for (source, value) in sources.iter_mut().zip(values) {
         match call.node(value).op {
@@ -143,7 +157,7 @@ impl Cpu {
                 });
             }
             Op::Store { x, cache } => {
-                let x = call.bound.place(x.index()).ok_or("what is stored has no place")?;
+                let x = call.place(x).ok_or("what is stored has no place")?;
                 let at = cache.0 as usize;
                 if caches.len() <= at {
                     caches.resize_with(at + 1, HalfCache::default);

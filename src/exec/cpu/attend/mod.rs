@@ -1,7 +1,7 @@
 //! softmax(scale·q·kᵀ)·v, head by head, without ever holding all scores.
 //!
-//! Many queries: keys and values are packed once into panels, as a matrix product's weights are, and four queries after
-//! the other see all their keys ([`many`]). One query: keys and values are read once, where they lie ([`one`]).
+//! Many queries: keys and values are packed once into panels, as a matrix product's weights are, a few heads at a time, and
+//! four queries after the other see all their keys ([`many`]). One query: keys and values are read once, where they lie ([`one`]).
 //!
 //! The scores are in binary orders of magnitude (`scale·log₂e` is multiplied into the queries), so that 2ᵗ makes weights of
 //! them. What a query may not see is never computed, but for the rest of a panel.
@@ -12,6 +12,8 @@ mod many;
 mod one;
 pub mod windows;
 
+use std::ops::Range;
+
 use super::{
     isa::Isa,
     math::Constants,
@@ -19,6 +21,9 @@ use super::{
     simd::Simd,
 };
 use crate::graph::Mask;
+
+/// Numbers that packed heads may take together, one of them at least: more than a thread's caches, less than all heads.
+const PACKED: usize = 512 << 10;
 
 /// Keys or values, `[keys, kv_heads·dim]`, as they lie in the arena or in a cache.
 #[derive(Clone, Copy)]
@@ -42,8 +47,8 @@ pub struct Shape {
     pub mask: Mask,
 }
 
-/// One call: first [`packs`](Self::packs) jobs that pack, then [`jobs`](Self::jobs) that attend; those of each kind may
-/// run at the same time.
+/// One call: for each group of heads first [`packs`](Self::packs) jobs that pack, then [`jobs`](Self::jobs) that attend;
+/// those of each kind may run at the same time.
 pub struct Attention<'a> {
     pub shape: Shape,
     /// `[rows, heads·dim]`
@@ -53,18 +58,28 @@ pub struct Attention<'a> {
 }
 
 impl Shape {
-    /// Numbers that the packed keys and values take, of all heads.
+    /// Heads of keys and values that are packed at a time: as many as have room, for packed they take as much as unpacked.
+    pub fn group(&self) -> usize {
+        if self.rows == 1 { self.kv_heads } else { (PACKED / self.packed_head()).clamp(1, self.kv_heads) }
+    }
+
+    /// Numbers that the packed keys and values of a [group](Self::group) take.
     pub fn packed(&self) -> usize {
-        if self.rows == 1 { 0 } else { self.kv_heads * self.packed_head() }
+        if self.rows == 1 { 0 } else { self.group() * self.packed_head() }
     }
 
     /// Numbers that a thread needs to write on.
     pub fn scratch(&self) -> usize {
-        let shared = self.heads / self.kv_heads;
+        let shared = self.shared();
         match self.rows {
             1 => self.wide() * (2 * shared + one::BLOCK) + shared * self.keys.next_multiple_of(one::BLOCK),
             _ => TOKENS * (self.dim + self.score_stride()),
         }
+    }
+
+    /// The heads that share a head of keys and values.
+    fn shared(&self) -> usize {
+        self.heads / self.kv_heads
     }
 
     fn packed_head(&self) -> usize {
@@ -102,48 +117,63 @@ impl Shape {
 }
 
 impl Attention<'_> {
-    /// How many jobs pack.
-    pub fn packs(&self) -> usize {
-        if self.shape.rows == 1 { 0 } else { self.shape.kv_heads * self.chunks() }
+    /// The heads of keys and values, group by group.
+    pub fn groups(&self) -> impl Iterator<Item = Range<usize>> {
+        let (heads, group) = (self.shape.kv_heads, self.shape.group());
+        (0..heads).step_by(group).map(move |first| first..heads.min(first + group))
+    }
+
+    /// How many jobs pack a group.
+    pub fn packs(&self, group: &Range<usize>) -> usize {
+        if self.shape.rows == 1 { 0 } else { group.len() * self.chunks() }
     }
 
     fn chunks(&self) -> usize {
         self.shape.keys.div_ceil(many::CHUNK)
     }
 
-    /// Packs a part of a head's keys and values.
+    /// Packs a part of the keys and values of a head of a group.
     ///
     /// # Safety
     /// `packed` is [`Shape::packed`] numbers, of which each job writes its own.
-    pub unsafe fn pack(&self, isa: Isa, job: usize, packed: *mut f32) {
-        let (head, first) = (job / self.chunks(), job % self.chunks() * many::CHUNK);
-        let to = unsafe { packed.add(head * self.shape.packed_head()) };
-        isa.run(many::PackHead { shape: self.shape, head, first, k: self.k, v: self.v, to });
+    pub unsafe fn pack(&self, isa: Isa, group: &Range<usize>, job: usize, packed: *mut f32) {
+        let (at, first) = (job / self.chunks(), job % self.chunks() * many::CHUNK);
+        let to = unsafe { packed.add(at * self.shape.packed_head()) };
+        isa.run(many::PackHead { shape: self.shape, head: group.start + at, first, k: self.k, v: self.v, to });
     }
 
-    /// How many jobs attend.
-    pub fn jobs(&self) -> usize {
+    /// How many jobs attend with the keys and values of a group.
+    pub fn jobs(&self, group: &Range<usize>) -> usize {
         match self.shape.rows {
-            1 => self.shape.kv_heads,
-            rows => self.shape.heads * rows.div_ceil(TOKENS),
+            1 => group.len(),
+            rows => group.len() * self.shape.shared() * rows.div_ceil(TOKENS),
         }
     }
 
     /// Attends for some queries of some heads.
     ///
     /// # Safety
-    /// `packed` is what the packing jobs have written; `y`, `[rows, heads·dim]`, is written by each job where it must be.
-    pub unsafe fn attend(&self, isa: Isa, job: usize, packed: &[f32], scratch: &mut [f32], y: *mut f32) {
+    /// `packed` is what the packing jobs of the group have written; `y`, `[rows, heads·dim]`, is written by each job where
+    /// it must be.
+    pub unsafe fn attend(
+        &self,
+        isa: Isa,
+        group: &Range<usize>,
+        job: usize,
+        packed: &[f32],
+        scratch: &mut [f32],
+        y: *mut f32,
+    ) {
         let (shape, q) = (self.shape, self.q);
         let scratch = &mut scratch[..shape.scratch()];
         if shape.rows == 1 {
-            return isa.run(one::One { shape, head: job, q, k: self.k, v: self.v, scratch, y });
+            return isa.run(one::One { shape, head: group.start + job, q, k: self.k, v: self.v, scratch, y });
         }
         let tiles = shape.rows.div_ceil(TOKENS);
         // The last queries see the most: they go first, so that no thread ends long after the others.
-        let (head, tile) = (job / tiles, tiles - 1 - job % tiles);
-        let kv_head = head * shape.kv_heads / shape.heads;
-        let packed = &packed[kv_head * shape.packed_head()..][..shape.packed_head()];
+        let (at, tile) = (job / tiles, tiles - 1 - job % tiles);
+        let packed = &packed[at / shape.shared() * shape.packed_head()..][..shape.packed_head()];
+        let head = group.start * shape.shared() + at;
         isa.run(many::Tile { shape, head, first: tile * TOKENS, q, packed, scratch, y });
     }
 }
