@@ -14,7 +14,10 @@ pub struct Bound {
     /// What `places` are for: tokens, pictures, and whether strips are run pass by pass.
     sizes: Option<(usize, usize, bool)>,
     places: Vec<Option<Place>>,
-    elements: usize,
+    /// Elements of the arena that the call needs.
+    pub elements: usize,
+    /// What kind each node is of; see [`Kinds`](super::kinds::Kinds).
+    pub kinds: Vec<Option<usize>>,
 }
 
 impl Bound {
@@ -49,18 +52,19 @@ impl Bound {
         self.plan == plan.id()
     }
 
-    /// Lays the values out for a call, in which strips are run pass by pass or not; the elements of the arena it
-    /// needs. Positions do not matter: what grows with them lies in caches.
+    /// Lays the values out for a call, in which strips are run pass by pass or not; whether that is another layout than
+    /// before. Positions do not matter: what grows with them lies in caches.
     ///
     /// # Errors
     /// A model error when the elements cannot be counted.
-    pub fn lay_out(&mut self, plan: &Plan, live: &Live, in_strips: bool) -> Result<usize> {
+    pub fn lay_out(&mut self, plan: &Plan, live: &Live, in_strips: bool) -> Result<bool> {
         let sizes = (live.tokens, live.pictures, in_strips);
-        if self.sizes != Some(sizes) {
+        let is_new = self.sizes != Some(sizes);
+        if is_new {
             (self.places, self.elements) = if in_strips { plan.places_in_strips(live) } else { plan.places(live) };
             self.sizes = Some(sizes);
         }
-        isize::try_from(self.elements * size_of::<f32>()).map(|_| self.elements).map_err(|_| {
+        isize::try_from(self.elements * size_of::<f32>()).map(|_| is_new).map_err(|_| {
             Error::model("This model needs more memory than this machine can address; take a smaller one.")
         })
     }

@@ -13,7 +13,7 @@ use super::{
 use crate::graph::Value;
 
 /// Elements that are worth another thread's while.
-const PART: usize = 16 << 10;
+pub const PART: usize = 16 << 10;
 
 /// What every operation works with. Nothing in it shrinks: the second step like another allocates nothing.
 pub struct Machine {

@@ -21,6 +21,7 @@ pub mod gemm;
 pub mod gemv;
 pub mod halves;
 pub mod isa;
+mod kinds;
 mod linear;
 mod machine;
 pub mod math;
@@ -38,7 +39,7 @@ mod weights;
 use web_time::Instant;
 
 use self::{
-    arena::Arena, bound::Bound, halves::HalfCache, isa::Isa, machine::Machine, pool::Pool, rope::Tables,
+    arena::Arena, bound::Bound, halves::HalfCache, isa::Isa, kinds::Kinds, machine::Machine, pool::Pool, rope::Tables,
     states::States, weights::Weights,
 };
 use super::{Executor, Input};
@@ -57,6 +58,7 @@ pub struct Cpu {
     states: States,
     turns: Tables,
     plans: Vec<Bound>,
+    kinds: Kinds,
     outputs: Vec<Output>,
 }
 
@@ -83,6 +85,7 @@ impl Cpu {
             states: States::default(),
             turns: Tables::default(),
             plans: Vec::new(),
+            kinds: Kinds::default(),
             outputs: Vec::new(),
         }
     }
@@ -170,7 +173,10 @@ impl Cpu {
         self.outputs.clear();
         // A trace shows each value whole.
         let in_strips = trace.is_none();
-        self.arena.reserve(bound.lay_out(plan, live, in_strips)?)?;
+        if bound.lay_out(plan, live, in_strips)? {
+            bound.kinds = self.kinds.of(plan, bound, &self.weights, live);
+        }
+        self.arena.reserve(bound.elements)?;
         self.machine.quantised = None;
         let mut call = walk::Call { plan, bound, live, inputs, pass: None };
         let mut strips = plan.strips().iter().filter(|_| in_strips).peekable();
@@ -200,7 +206,10 @@ impl Cpu {
     fn timed_node(&mut self, call: &walk::Call, at: usize, trace: &mut Option<&mut Trace>) -> Result<()> {
         let (graph, start) = (call.plan.graph(), trace.is_some().then(Instant::now));
         let node = &graph.nodes[at];
+        let rows = call.pass_rows().unwrap_or(node.rows.resolve(call.live));
+        let begun = call.bound.kinds[at].and_then(|kind| self.machine.pool.begin(kind, rows));
         let how = self.node(call, at);
+        self.machine.pool.end(begun);
         let how =
             how.map_err(|why| Error::internal(format!("The step `{}` failed; report this.", node.name)).because(why))?;
         let (Some(trace), Some(start)) = (trace.as_deref_mut(), start) else { return Ok(()) };

@@ -3,8 +3,8 @@
 //! An executor runs hundreds of short calls a second on every core, so what a call costs before its first job and after
 //! its last one counts, and so does what it costs when another program has the core. Jobs are therefore taken one by one
 //! (see [`team`]), a thread without work spins only as long as waking it would take, and the caller waits for jobs that
-//! were taken, never for threads; and who waited in vain works alone for a while (see [`patience`]). Two threads beside
-//! a busy neighbour are at worst as fast as one.
+//! were taken, never for threads; and whoever is held up by helpers does without them for a while (see [`patience`]). Two
+//! threads beside a busy neighbour are at worst as fast as one.
 
 mod patience;
 mod team;
@@ -14,8 +14,8 @@ mod tests;
 use std::cell::{Cell, RefCell};
 
 use hired::Hired;
-use patience::{Patience, Shared};
-use team::{Ended, Team};
+use patience::{Begun, Habits};
+use team::Team;
 use web_time::Instant;
 
 /// A caller and its helpers.
@@ -24,7 +24,9 @@ use web_time::Instant;
 pub struct Pool {
     hired: Hired,
     running: Cell<bool>,
-    patience: RefCell<Patience>,
+    /// Whether jobs are done without helpers.
+    alone: Cell<bool>,
+    habits: RefCell<Habits>,
 }
 
 impl Pool {
@@ -33,12 +35,32 @@ impl Pool {
     /// In the browser threads are workers, which only JavaScript can start: the pool has those that have [arrived](arrive)
     /// and no more, and where the module was compiled without threads, the caller alone.
     pub fn new(threads: usize) -> Self {
-        Self { hired: Hired::new(threads.saturating_sub(1)), running: Cell::new(false), patience: RefCell::default() }
+        let hired = Hired::new(threads.saturating_sub(1));
+        Self { hired, running: Cell::new(false), alone: Cell::new(false), habits: RefCell::default() }
     }
 
     /// How many threads share the jobs, the caller among them; at least 1.
     pub fn threads(&self) -> usize {
         1 + self.hired.helpers
+    }
+
+    /// Work of a kind begins, about so many rows: its [runs](Self::run) are done with helpers, or all without, whichever was
+    /// faster lately. Nothing where there are no helpers.
+    pub fn begin(&self, kind: usize, rows: usize) -> Option<Begun> {
+        if self.hired.helpers == 0 {
+            return None;
+        }
+        let begun = self.habits.borrow_mut().begin(kind, rows, Instant::now);
+        self.alone.set(begun.alone);
+        Some(begun)
+    }
+
+    /// It has ended.
+    pub fn end(&self, begun: Option<Begun>) {
+        self.alone.set(false);
+        if let Some(begun) = begun {
+            self.habits.borrow_mut().end(begun, Instant::now);
+        }
     }
 
     /// Calls `job(number, thread)` for each number below `jobs` and returns when all are done.
@@ -50,22 +72,14 @@ impl Pool {
     /// When a job does, with the same message, after those begun have ended; jobs not yet begun are left out.
     pub fn run(&self, jobs: usize, job: &(dyn Fn(usize, usize) + Sync)) {
         let alone = || (0..jobs).for_each(|number| job(number, 0));
-        if jobs < 2 || self.hired.helpers == 0 {
+        if jobs < 2 || self.hired.helpers == 0 || self.alone.get() {
             return alone();
         }
         assert!(!self.running.replace(true), "a job may not use the pool that runs it");
-        let start = Instant::now();
-        if self.patience.borrow_mut().is_alone(start) {
-            self.running.set(false);
-            return alone();
-        }
         // SAFETY: the pool is not `Sync` and `running` was false: no other call is under way in this team.
         let outcome = unsafe { self.hired.team.run(jobs, job) };
         self.running.set(false);
-        let Ended { mine, waited } = outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        let now = Instant::now();
-        let helped = (jobs - mine) as f64 / jobs as f64;
-        self.patience.borrow_mut().learn(now, Shared { took: now - start, waited, helped });
+        outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     }
 }
 

@@ -38,6 +38,11 @@ impl Call<'_> {
         &self.plan.graph().nodes[value.index()]
     }
 
+    /// How many rows the pass of a strip has.
+    pub fn pass_rows(&self) -> Option<usize> {
+        self.pass.as_ref().map(|(_, rows)| rows.len())
+    }
+
     /// Where the rows of a value lie that this call is about.
     fn place(&self, value: Value) -> Option<Place> {
         let place = self.bound.place(value.index())?;

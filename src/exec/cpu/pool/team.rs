@@ -20,10 +20,7 @@ use std::{
             Ordering::{Acquire, Relaxed, SeqCst},
         },
     },
-    time::Duration,
 };
-
-use web_time::Instant;
 
 /// How often a condition is asked for before a thread goes to sleep: for about as long as waking it would take, some tens
 /// of microseconds. WebAssembly has no pause instruction, so there each turn is shorter.
@@ -46,14 +43,6 @@ pub struct Team {
     bereft: AtomicBool,
     panicked: AtomicBool,
     panic: Mutex<Option<Panic>>,
-}
-
-/// How a run went for its caller.
-pub struct Ended {
-    /// Jobs that it did itself.
-    pub mine: usize,
-    /// How long it waited at the end, with nothing left to take.
-    pub waited: Duration,
 }
 
 #[derive(Clone, Copy)]
@@ -87,7 +76,7 @@ impl Team {
     ///
     /// # Safety
     /// No other call of `run` on this team is under way.
-    pub unsafe fn run(&self, jobs: usize, job: &Job<'_>) -> Result<Ended, Panic> {
+    pub unsafe fn run(&self, jobs: usize, job: &Job<'_>) -> Result<(), Panic> {
         // SAFETY: the lifetime is only forgotten: `job` is called with a job in hand, and this function does not return
         // before all are reported. Nor does it unwind: `drain` catches what jobs throw.
         let job = unsafe { std::mem::transmute::<&Job<'_>, &'static Job<'static>>(job) };
@@ -98,16 +87,12 @@ impl Team {
         self.work.ring();
 
         let mine = self.drain(0);
-        let mut waited = Duration::ZERO;
         if self.unfinished.fetch_sub(mine, SeqCst) > mine {
-            let since = Instant::now();
             self.done.wait(|| self.unfinished.load(SeqCst) == 0 || self.bereft.load(SeqCst));
-            waited = since.elapsed();
         }
-        let ended = Ended { mine, waited };
         // Only WebAssembly is bereft of helpers, and there a panic does not unwind.
         assert!(!self.bereft.load(SeqCst), "a helper thread died");
-        if self.panicked.swap(false, Relaxed) { locked(&self.panic).take().map_or(Ok(ended), Err) } else { Ok(ended) }
+        if self.panicked.swap(false, Relaxed) { locked(&self.panic).take().map_or(Ok(()), Err) } else { Ok(()) }
     }
 
     /// What a helper does until the team is dismissed; `thread` is its number, from 1.

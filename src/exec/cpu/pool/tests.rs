@@ -41,11 +41,6 @@ impl Drop for Neighbour {
     }
 }
 
-/// Forgets what the pool has learned of its helpers: jobs that wait for each other need them.
-fn trust(pool: &Pool) {
-    pool.patience.take();
-}
-
 #[test]
 fn every_job_is_done_once() {
     for threads in [0, 1, 2, 3, 8] {
@@ -93,7 +88,6 @@ fn helpers_really_help() {
     // Each of the four jobs waits for the other three: it ends only if all are done at the same time.
     let pool = Pool::new(4);
     for _ in 0..50 {
-        trust(&pool);
         let meeting = Barrier::new(4);
         pool.run(4, &|_, _| {
             meeting.wait();
@@ -105,7 +99,6 @@ fn helpers_really_help() {
 fn sleeping_helpers_are_woken_and_a_sleeping_caller_too() {
     let pool = Pool::new(2);
     for _ in 0..20 {
-        trust(&pool);
         thread::sleep(Duration::from_millis(2));
         let meeting = Barrier::new(2);
         pool.run(2, &|_, thread| {
@@ -169,7 +162,6 @@ fn a_panic_reaches_the_caller_and_the_pool_lives_on() {
 fn a_panic_of_a_helper_while_the_caller_is_at_work_or_asleep() {
     let pool = Pool::new(2);
     for nap in [0, 5] {
-        trust(&pool);
         let meeting = Barrier::new(2);
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             pool.run(2, &|_, thread| {
