@@ -91,7 +91,7 @@ for (let repeat = 0, done = 0; repeat < repeats; repeat++) {
   for (const run of [...runs.slice(turn), ...runs.slice(0, turn)]) {
     if (stop.signal.aborted) break;
     done += 1;
-    const { group, id, threads, busy = false, model } = run;
+    const { group, id, threads, busy = false, model, cache } = run;
     const begun = performance.now();
     const spinning = busy ? spinners(results.machine.cores - 1) : [];
     const { kernels = [], ...result } = await runPage(
@@ -102,7 +102,7 @@ for (let repeat = 0, done = 0; repeat < repeats; repeat++) {
     for (const spinner of spinning) spinner.kill();
     if (stop.signal.aborted) break;
     results.kernels.push(...kernels);
-    results.runs.push({ repeat, group, id, threads, busy, ...(model && { model }), files: fileBytes(run, sizeOf), ...result });
+    results.runs.push({ repeat, group, id, threads, busy, ...(model && { model }), ...(cache && { cache }), files: fileBytes(run, sizeOf), ...result });
     const seconds = digits((performance.now() - begun) / 1e3);
     console.log(`[${done}/${total}] ${[model, id].filter(Boolean).join(": ")}, ${threads} thread${threads > 1 ? "s" : ""}: ${summary(result)} (${seconds} s)`);
     write();

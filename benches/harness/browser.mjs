@@ -2,8 +2,10 @@
 
 import { loadavg } from "node:os";
 import { chromium } from "@playwright/test";
-import { cpuSeconds, findRenderers, machineTime, memory } from "./processes.mjs";
+import { cpuSeconds, findBrowser, machineTime, memory } from "./processes.mjs";
 
+/** How often memory is looked at, in milliseconds: what is held for less may be missed. */
+const GLANCE = 50;
 /** The longest that one run may take, in milliseconds. */
 const PATIENCE = 20 * 60_000;
 
@@ -46,15 +48,18 @@ export async function runPage(address, { engine, task, count }, stop) {
     await page.exposeFunction("hostMemory", memory);
     await page.goto(`${address}/pages/run.html?${engine}`);
     await page.waitForFunction(() => window.run, undefined, { timeout: 60_000 });
-    findRenderers();
+    findBrowser();
+    const glances = setInterval(memory, GLANCE);
     const [before, own] = [machineTime(), cpuSeconds()];
     const result = await Promise.race([
       page.evaluate((task) => window.run(task), task),
       new Promise((_, reject) => setTimeout(() => reject(new Error("took too long")), PATIENCE).unref()),
     ]);
+    clearInterval(glances);
     const after = machineTime();
     const others = (after.busy - before.busy - (cpuSeconds() - own)) / (after.total - before.total);
-    const held = { ...result.memory, peak: memory().peak, ...(count && { counted: await counted(page) }) };
+    const { peak, browserPeak } = memory();
+    const held = { ...result.memory, peak, browserPeak, ...(count && { counted: await counted(page) }) };
     return { ...result, memory: held, others, load: loadavg()[0] };
   } catch (error) {
     return { error: [String(error).split("\n")[0], ...heard.slice(-3)].join("; ") };

@@ -2,6 +2,7 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { cache } from "./shape.mjs";
 
 const model = (name) => `/models/${name}`;
 const Q8_0 = { text: model("text-q8_0.gguf"), vision: model("mmproj-resampler-q8_0.gguf") };
@@ -17,11 +18,13 @@ export const ENGINES = ["roofline", "kernels", "loupe", "before", "wllama", "ort
  * prompt about it is: as SmolVLM reads it, a picture of 512² is sixteen tiles and an overview.
  */
 const smolvlm = (flavour) => ({
+  shape: "smolvlm",
   name: `SmolVLM-256M ${flavour}`,
   files: { text: model(`smolvlm-${flavour}.gguf`), vision: model("smolvlm-mmproj-q8_0.gguf") },
   picture: { side: 512, views: 17, prompts: [1280] },
 });
 const minicpmv = (version, flavour, encoder) => ({
+  shape: `minicpmv-${version}`,
   name: `MiniCPM-V ${version}, ${flavour} and ${encoder}`,
   files: { text: model(`minicpmv-${version}-${flavour}.gguf`), vision: model(`minicpmv-${version}-mmproj-${encoder}.gguf`) },
   picture: { side: 448, views: 1, prompts: [128] },
@@ -30,7 +33,7 @@ const REAL = [smolvlm("q8_0"), smolvlm("q4_k_m"), minicpmv("4.6", "q4_k_m", "q8_
 
 /**
  * Every run of one repeat. `id` is the line of the report, `engine` the page that is opened, `files` what the model's files
- * weigh on disk and must be in memory at least once, `count` asks for the browser's own count of memory.
+ * weigh on disk and must be in memory at least once, `cache` what Loupe's conversations add to them, `count` asks for the browser's own count of memory.
  */
 export function plan({ only, quick, roots }) {
   const amount = { prompts: quick ? [128] : [128, 1024], decode: quick ? 32 : 64 };
@@ -79,17 +82,23 @@ export function plan({ only, quick, roots }) {
   }
   if (wanted("real") && !(quick && only.length === 0)) {
     const built = artefacts(roots["/pkg"]).filter(([name, threads]) => (name === "base" ? !quick : name === "relaxed" || threads > 1));
-    for (const { name, files, picture } of REAL) {
+    for (const { shape, name, files, picture } of REAL) {
       const about = { ...picture, decode: amount.decode };
       for (const [artefact, threads] of built) {
         const load = { ...(artefact && { engine: artefact, threads }), model: files, keep: false };
-        runs.push({ ...one("real", ["Loupe", artefact].filter(Boolean).join(" "), "loupe", threads, { package: "/pkg", load, ...about }), model: name });
+        const run = one("real", ["Loupe", artefact].filter(Boolean).join(" "), "loupe", threads, { package: "/pkg", load, ...about });
+        runs.push({ ...run, model: name, count: threads > 1, cache: cache(shape, positions(about)) });
       }
       for (const threads of quick ? [2] : [1, 2])
         runs.push({ ...one("real", "wllama", "wllama", threads, { ...files, ...about }), model: name });
     }
   }
   return runs;
+}
+
+/** The most positions that a run's conversations have; the first prompt alone is followed by more than a token. */
+function positions({ prompts, decode }) {
+  return Math.max(prompts[0] + 1 + decode, ...prompts.map((prompt) => prompt + 1));
 }
 
 /** The artefacts in a built package, each with the numbers of threads it is measured with. */
@@ -113,6 +122,7 @@ function loupe(group, address, built, amount, quick) {
       engine: "loupe",
       threads,
       isolated,
+      ...(task.prompts && { cache: cache("smolvlm", positions(task)) }),
       ...more,
       task: { package: address, threads, load, ...task },
     });

@@ -22,18 +22,25 @@ const stat = (pid) => {
   return text.slice(text.lastIndexOf(")") + 2).split(" ");
 };
 
-/** The renderer processes that are asked about: looking for them takes longer than a small stage does. */
+/** The processes that are asked about: looking for them takes longer than a small stage does. */
 let renderers = [];
+let others = [];
+/** The most that our largest renderer, and all processes of the browser together, held since they were found. */
+let most = { renderer: 0, browser: 0 };
 
-/** Finds the renderer processes of browsers that this process started; those that come later are not seen. */
-export function findRenderers() {
+/** Finds the processes of browsers that this process started; those that come later are not seen. */
+export function findBrowser() {
   const parents = new Map(
     readdirSync("/proc")
       .filter(Number)
       .map((pid) => [Number(pid), Number(stat(pid)[1])]),
   );
   const ours = (pid) => pid === process.pid || (parents.has(pid) && ours(parents.get(pid)));
-  renderers = [...parents.keys()].filter((pid) => ours(pid) && read(`/proc/${pid}/cmdline`).includes("--type=renderer"));
+  const isRenderer = (pid) => read(`/proc/${pid}/cmdline`).includes("--type=renderer");
+  const all = [...parents.keys()].filter((pid) => pid !== process.pid && ours(pid));
+  renderers = all.filter(isRenderer);
+  others = all.filter((pid) => !isRenderer(pid));
+  most = { renderer: 0, browser: 0 };
 }
 
 /** CPU seconds of our renderers, of all their threads. */
@@ -41,16 +48,22 @@ export function cpuSeconds() {
   return renderers.map(stat).reduce((sum, fields) => sum + Number(fields[11]) + Number(fields[12]), 0) / TICKS;
 }
 
-/** Bytes that our largest renderer holds, and the most it ever held. */
+/**
+ * Private bytes, which no other process has and which nothing on the disk stands for: of our largest renderer, of all
+ * processes of the browser, and the most of each that any call has seen.
+ */
 export function memory() {
-  const sizes = renderers.map((pid) => {
-    const status = read(`/proc/${pid}/status`);
-    const [now, peak] = ["VmRSS", "VmHWM"].map(
-      (name) => 1024 * Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1] ?? 0),
-    );
-    return { now, peak };
-  });
-  return sizes.reduce((most, size) => (size.peak > most.peak ? size : most), { now: 0, peak: 0 });
+  const sizes = renderers.map(privateBytes);
+  const renderer = Math.max(0, ...sizes);
+  const browser = [...sizes, ...others.map(privateBytes)].reduce((sum, size) => sum + size, 0);
+  most = { renderer: Math.max(most.renderer, renderer), browser: Math.max(most.browser, browser) };
+  return { now: renderer, peak: most.renderer, browser, browserPeak: most.browser };
+}
+
+function privateBytes(pid) {
+  const status = read(`/proc/${pid}/status`);
+  const bytes = (name) => 1024 * Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1] ?? 0);
+  return bytes("RssAnon") + bytes("RssShmem");
 }
 
 /** Machine-wide CPU time so far, to tell how busy the machine was between two calls. */

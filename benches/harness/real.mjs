@@ -1,44 +1,44 @@
-// A table for each published shape: time and memory of a whole model.
+// Two tables for each published shape: time and memory of a whole model.
 
+import { MEMORY, memoryOf } from "./memory.mjs";
 import { Line } from "./samples.mjs";
 import { digits } from "./statistics.mjs";
 import { table } from "./table.mjs";
 
 const MIB = 2 ** 20;
-/** Pages that a kernel takes back on its own may be missing from what it tells later. */
-const most = ({ memory }) => Math.max(memory.loaded.peak, memory.peak);
 
-/** A section for each model of the group `real`; `empty` are the bytes of a page with nothing in it. */
-export function real(all, empty) {
-  const runs = all.filter(({ group }) => group === "real");
-  return [...new Set(runs.map(({ model }) => model))].map((model) =>
-    section(
+/** The sections of each model of the group `real`; `samples` has the empty page. */
+export function real(all, samples) {
+  const runs = all.filter(({ group, error }) => group === "real" && !error);
+  return [...new Set(runs.map(({ model }) => model))].flatMap((model) =>
+    sections(
       model,
-      runs.filter((run) => run.model === model && !run.error),
-      empty,
+      runs.filter((run) => run.model === model),
+      samples,
     ),
   );
 }
 
-function section(model, runs, empty) {
-  if (runs.length === 0) return undefined;
+function sections(model, runs, samples) {
   const prompt = Object.keys(runs[0].samples).find((stage) => stage.startsWith("prefill"));
   const names = [...new Set(runs.map(({ id, threads }) => JSON.stringify([id, threads])))].map((name) => JSON.parse(name));
-  const rows = names.map(([id, threads]) => {
-    const line = new Line(
-      runs.filter((run) => run.id === id && run.threads === threads),
-      id,
-      threads,
-    );
-    const mib = (pick) => digits((line.number(pick) - empty) / MIB);
-    return [
-      line.name,
-      ...["load", "encode", prompt, "decode"].map((stage) => line.spread(stage)),
-      ...[({ memory }) => memory.loaded.now, ({ memory }) => memory.loaded.peak, most].map(mib),
-    ];
-  });
+  const lines = names.map(
+    ([id, threads]) =>
+      new Line(
+        runs.filter((run) => run.id === id && run.threads === threads),
+        id,
+        threads,
+      ),
+  );
   const tokens = Number(prompt.slice("prefill".length)).toLocaleString("en");
   const columns = ["engine", "load, s", "encode a view, s", `prompt of ${tokens}, tok/s`, "decode, tok/s"];
-  const memory = ["held when loaded, MiB", "most while loading", "most of all"];
-  return table(model, [...columns, ...memory], rows, `Files of ${digits(runs[0].files / MIB)} MiB.`);
+  const rows = lines.map((line) => [line.name, ...["load", "encode", prompt, "decode"].map((stage) => line.spread(stage))]);
+  return [
+    table(model, columns, rows, `Files of ${digits(runs[0].files / MIB)} MiB.`),
+    table(
+      `${model}: memory, MiB`,
+      ["engine", ...MEMORY],
+      lines.map((line) => [line.name, ...memoryOf(line, samples)]),
+    ),
+  ];
 }

@@ -3,6 +3,7 @@
 import { Samples, times } from "./samples.mjs";
 import { decodeBytes, ENCODE, prefill, WEIGHTS } from "./shape.mjs";
 import { kernels } from "./kernels.mjs";
+import { MEMORY, memoryOf, PRIVATE } from "./memory.mjs";
 import { real } from "./real.mjs";
 import { digits, percent, spread } from "./statistics.mjs";
 import { table } from "./table.mjs";
@@ -27,7 +28,7 @@ export function report(results) {
     firstToken(samples),
     memory(samples),
     kernels(results.kernels ?? [], samples),
-    ...real(results.runs, samples.empty),
+    ...real(results.runs, samples),
     failures(results),
   ];
   return `${parts.filter(Boolean).join("\n\n")}\n`;
@@ -194,24 +195,12 @@ function firstToken(samples) {
 }
 
 function memory(samples) {
-  const lines = [1, 2].flatMap((threads) => samples.lines(ALL, threads)).filter(({ runs }) => runs[0].files > 0);
-  const rows = lines.map((line) => {
-    const mib = (pick, less = 0) => (line.number(pick) - less) / MIB;
-    const files = mib(({ files }) => files);
-    const [loaded, peak] = [(run) => run.memory.loaded.now, (run) => run.memory.peak].map((pick) =>
-      mib(pick, samples.empty),
-    );
-    const loading = mib((run) => run.memory.loaded.peak - run.memory.loaded.now);
-    return [
-      line.name,
-      ...[files, loaded, loading, peak].map(digits),
-      digits(peak / files),
-      digits(mib((run) => run.memory.counted)),
-    ];
-  });
-  const note = `Of the renderer process, less the ${digits(samples.empty / MIB)} MiB of an empty page. “While loading” is what loading held for a moment beside what it kept.`;
-  const columns = ["engine", "files, MiB", "loaded", "more while loading", "peak", "peak ÷ files", "browser's own count"];
-  return table("Memory, MiB", columns, rows, note);
+  const lines = [1, 2].flatMap((threads) => samples.lines(ALL, threads));
+  // An earlier record may have told other bytes.
+  const told = lines.filter(({ runs }) => runs[0].files > 0 && runs[0].memory.browserPeak);
+  const rows = told.map((line) => [line.name, ...memoryOf(line, samples)]);
+  const note = `${PRIVATE} The empty page's renderer has ${digits(samples.empty / MIB)} MiB, its whole browser ${digits(samples.emptyBrowser / MIB)}.`;
+  return table("Memory, MiB", ["engine", ...MEMORY], rows, note);
 }
 
 function failures({ runs }) {

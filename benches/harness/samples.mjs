@@ -33,6 +33,12 @@ export class Samples {
     const values = this.of("an empty page", 1).runs.map(({ memory }) => memory.peak);
     return values.length ? median(values) : 0;
   }
+
+  /** Bytes of the whole browser that shows such a page. */
+  get emptyBrowser() {
+    const values = this.of("an empty page", 1).runs.map(({ memory }) => memory.browserPeak);
+    return values.length ? median(values) : 0;
+  }
 }
 
 export class Line {

@@ -21,6 +21,17 @@ export function prefill(tokens) {
   };
 }
 
+/**
+ * Bytes that a conversation of so many positions takes in Loupe: keys and values as halves, for 256 positions at a time, and where
+ * layers are recurrent their states, as floats, as they are and as they were kept at two positions of the prompt.
+ */
+export function cache(model, positions) {
+  const [layers, columns, states] = CACHES[model];
+  return layers * 2 * columns * 2 * 256 * Math.ceil(positions / 256) + 3 * states * 4;
+}
+const DELTA = 18 * (16 * 128 * 128 + 3 * 3 * 16 * 128);
+const CACHES = { smolvlm: [LAYERS, KV_HEADS * HEAD, 0], "minicpmv-4.6": [6, 2 * 256, DELTA], "minicpmv-4.0": [4, 2 * 128, 0] };
+
 /** Bytes of weights that one token of decoding reads. */
 const BITS = { q8_0: 8.5, q4_0: 4.5 };
 export function decodeBytes(flavour) {
