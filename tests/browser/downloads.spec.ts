@@ -209,7 +209,7 @@ test("a wrong byte is refused where the file has a hash, and the file is fetched
 test("a byte that stays wrong is refused for good, whatever is promised of it", async ({ server, bare }) => {
   server.manner = ({ path }) => (path === "/m/long.gguf" ? { flip: CHUNK + 1 } : {});
   const file = { url: `${server.origin}/m/long.gguf`, size: LONG.length, chunks: chunksOf(LONG, CHUNK) };
-  const { kind, message } = await load(bare, { model: { version: 1, files: [file, { url: `${server.origin}/m/mmproj.gguf` }] }, patience: 500 });
+  const { kind, message } = await load(bare, { model: { version: 1, files: [file, { url: `${server.origin}/m/mmproj.gguf` }] }, patience: 10_000 });
   expect(kind).toBe("damaged");
   expect(message).toContain("its bytes from 4194304 on are not those that were promised");
 });
@@ -264,7 +264,7 @@ test("a file that changed since the last visit is begun anew", async ({ server, 
 
 test("a server that lets no other site read says so in one error", async ({ server, bare }) => {
   server.manner = () => ({ closed: true });
-  const { kind, message } = await load(bare, { model: long(server.origin), patience: 300 });
+  const { kind, message } = await load(bare, { model: long(server.origin), patience: 10_000 });
   expect(kind).toBe("network");
   expect(message).toMatch(/does not let pages of other sites read this \(CORS\)/);
 });
