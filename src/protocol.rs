@@ -177,6 +177,13 @@ pub enum Event {
         /// The whole of it.
         answer: Answer,
     },
+    /// The GPU failed. The session waits until the same model has been opened elsewhere, and then goes on where it was.
+    Stalled {
+        /// `Gpu` when it was lost, and another try may do.
+        kind: ErrorKind,
+        /// One sentence saying what happened.
+        message: String,
+    },
     /// A request could not be met; the session goes on.
     Failed {
         /// The answer that failed, where one was being given.

@@ -8,8 +8,9 @@ use wasm_bindgen::prelude::*;
 use crate::{
     error::{Error, Result},
     exec::{
-        AnyExecutor,
+        AnyExecutor, Gpu,
         cpu::{bench::Bench, isa::Isa, pool},
+        gpu::{Browser, Shim},
     },
     protocol::{Event, Request},
     session::{Opening, Session, Source},
@@ -30,6 +31,10 @@ pub struct Engine {
     /// Events that no step caused.
     events: Vec<Event>,
     threads: usize,
+    /// What the next model is opened on, in place of the processor.
+    gpu: Option<Box<Gpu>>,
+    /// Whether the files that have come are to be opened.
+    loading: bool,
 }
 
 #[wasm_bindgen]
@@ -39,6 +44,17 @@ impl Engine {
     pub fn new(threads: usize) -> Self {
         console_error_panic_hook::set_once();
         Self { threads, ..Self::default() }
+    }
+
+    /// Takes a GPU to open the next model on, once it has shown that it computes as it should; resolves to the kernels that
+    /// run there, and throws one sentence where it did not.
+    #[wasm_bindgen(js_name = useGpu)]
+    pub async fn use_gpu(&mut self, gpu: Shim) -> std::result::Result<String, JsValue> {
+        let checked = Gpu::checked(Browser::new(gpu)).await;
+        let gpu = checked.map_err(|e| JsValue::from(e.to_string()))?;
+        let kernels = gpu.kernels();
+        self.gpu = Some(Box::new(gpu));
+        Ok(kernels)
     }
 
     /// Takes the next bytes of file 0 or 1: the language model and the vision encoder, in either order. False when no
@@ -113,13 +129,18 @@ impl Engine {
     pub fn handle(&mut self, request: &str, bytes: Option<Uint8Array>) {
         let bytes = bytes.map(|bytes| bytes.to_vec()).unwrap_or_default();
         if let Err(error) = self.take(request, bytes) {
-            self.events.push(Event::Failed { id: None, picture: None, kind: error.kind(), message: error.to_string() });
+            self.fail(&error);
         }
     }
 
     /// Does one bounded piece of work and resolves to the events it caused (JSON of an array of the protocol's `Event`),
     /// or to nothing when there is nothing to do.
     pub async fn step(&mut self) -> Option<String> {
+        if std::mem::take(&mut self.loading)
+            && let Err(error) = self.load().await
+        {
+            self.fail(&error);
+        }
         let events = match std::mem::take(&mut self.events) {
             events if events.is_empty() => self.session.as_mut()?.step().await?,
             events => events,
@@ -186,10 +207,11 @@ impl Engine {
         let request = serde_json::from_str(request)
             .map_err(|e| Error::usage(format!("The request could not be read: {e}.")).because(e))?;
         if matches!(request, Request::Load {}) {
-            return self.load();
+            self.loading = true;
+            return Ok(());
         }
         if matches!(request, Request::Unload {}) {
-            self.session = None;
+            (self.session, self.gpu) = (None, None);
             return Ok(());
         }
         let session = self.session.as_mut().ok_or_else(|| Error::usage("No model is loaded; load one first."))?;
@@ -206,16 +228,41 @@ impl Engine {
         Ok(())
     }
 
-    fn load(&mut self) -> Result<()> {
-        self.session = None;
+    /// Opens the files that have come, for a new session or for one that stalled.
+    async fn load(&mut self) -> Result<()> {
+        // Another model takes the place of this one; the room it leaves is the other's.
+        self.session.take_if(|session| !session.is_stalled());
         let opening = std::mem::take(&mut self.opening);
         if let Some(damage) = self.damage.take() {
             return Err(damage);
         }
-        let session = opening.finish(AnyExecutor::cpu(self.threads))?;
-        self.events.push(Event::Ready { model: session.info().clone() });
-        self.session = Some(session);
+        let gpu = self.gpu.take();
+        let on_gpu = gpu.is_some();
+        let executor = gpu.map_or_else(|| AnyExecutor::cpu(self.threads), AnyExecutor::Gpu);
+        let opened = async {
+            let session = opening.finish(executor)?;
+            session.ready().await.map(|()| session)
+        };
+        let mut fresh = match opened.await {
+            Ok(session) => session,
+            // The files may be wrong as well: then the processor says so.
+            Err(error) if on_gpu => {
+                self.events.push(Event::Stalled { kind: error.kind(), message: error.to_string() });
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        fresh.expect_faults();
+        self.events.push(Event::Ready { model: fresh.info().clone() });
+        match &mut self.session {
+            Some(session) => session.go_on(fresh),
+            None => self.session = Some(fresh),
+        }
         Ok(())
+    }
+
+    fn fail(&mut self, error: &Error) {
+        self.events.push(Event::Failed { id: None, picture: None, kind: error.kind(), message: error.to_string() });
     }
 }
 

@@ -14,7 +14,7 @@ pub enum AnyExecutor {
     /// Our kernels on the processor.
     Cpu(Box<Cpu>),
     /// Our kernels on a GPU.
-    #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+    #[cfg(feature = "gpu")]
     Gpu(Box<super::Gpu>),
     /// candle in f32: slow, plain, and what the others are compared with.
     #[cfg(feature = "reference")]
@@ -36,6 +36,26 @@ impl AnyExecutor {
         Ok(Self::Gpu(Box::new(super::Gpu::open().await?)))
     }
 
+    /// Whether it can go away, or run out of memory of its own, while the processor could go on.
+    pub fn is_gpu(&self) -> bool {
+        #[cfg(feature = "gpu")]
+        return matches!(self, Self::Gpu(_));
+        #[cfg(not(feature = "gpu"))]
+        false
+    }
+
+    /// Resolves once what was loaded is in its place and can be run.
+    ///
+    /// # Errors
+    /// When a GPU has too little memory, was lost, or cannot run one of the kernels.
+    pub async fn ready(&self) -> Result<()> {
+        match self {
+            #[cfg(feature = "gpu")]
+            Self::Gpu(gpu) => gpu.ready().await,
+            _ => Ok(()),
+        }
+    }
+
     /// What it is and what it runs on, for reports.
     pub fn description(&self) -> String {
         match self {
@@ -43,7 +63,7 @@ impl AnyExecutor {
                 let threads = cpu.threads();
                 format!("cpu, {}, {threads} thread{}", cpu.isa().name(), if threads == 1 { "" } else { "s" })
             }
-            #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+            #[cfg(feature = "gpu")]
             Self::Gpu(gpu) => gpu.description(),
             #[cfg(feature = "reference")]
             Self::Reference(_) => "reference".into(),
@@ -63,7 +83,7 @@ impl Executor for AnyExecutor {
     fn load(&mut self, name: &str, tensor: Tensor) -> Result<()> {
         match self {
             Self::Cpu(cpu) => cpu.load(name, tensor),
-            #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+            #[cfg(feature = "gpu")]
             Self::Gpu(gpu) => gpu.load(name, tensor),
             #[cfg(feature = "reference")]
             Self::Reference(reference) => reference.load(name, tensor),
@@ -73,7 +93,7 @@ impl Executor for AnyExecutor {
     fn run(&mut self, plan: &Plan, live: &Live, inputs: &[(&str, Input)], trace: Option<&mut Trace>) -> Result<()> {
         match self {
             Self::Cpu(cpu) => cpu.run(plan, live, inputs, trace),
-            #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+            #[cfg(feature = "gpu")]
             Self::Gpu(gpu) => gpu.run(plan, live, inputs, trace),
             #[cfg(feature = "reference")]
             Self::Reference(reference) => reference.run(plan, live, inputs, trace),
@@ -83,7 +103,7 @@ impl Executor for AnyExecutor {
     fn keep(&mut self, slot: usize) -> Result<()> {
         match self {
             Self::Cpu(cpu) => cpu.keep(slot),
-            #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+            #[cfg(feature = "gpu")]
             Self::Gpu(gpu) => gpu.keep(slot),
             #[cfg(feature = "reference")]
             Self::Reference(reference) => reference.keep(slot),
@@ -93,7 +113,7 @@ impl Executor for AnyExecutor {
     fn restore(&mut self, slot: usize) -> Result<()> {
         match self {
             Self::Cpu(cpu) => cpu.restore(slot),
-            #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+            #[cfg(feature = "gpu")]
             Self::Gpu(gpu) => gpu.restore(slot),
             #[cfg(feature = "reference")]
             Self::Reference(reference) => reference.restore(slot),
@@ -103,7 +123,7 @@ impl Executor for AnyExecutor {
     async fn read(&mut self, at: usize) -> Result<Vec<f32>> {
         match self {
             Self::Cpu(cpu) => cpu.read(at).await,
-            #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+            #[cfg(feature = "gpu")]
             Self::Gpu(gpu) => gpu.read(at).await,
             #[cfg(feature = "reference")]
             Self::Reference(reference) => reference.read(at).await,

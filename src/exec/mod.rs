@@ -2,14 +2,14 @@
 
 mod any;
 pub mod cpu;
-#[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+#[cfg(feature = "gpu")]
 pub mod gpu;
 #[cfg(feature = "reference")]
 mod reference;
 
 pub use any::AnyExecutor;
 pub use cpu::Cpu;
-#[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+#[cfg(feature = "gpu")]
 pub use gpu::Gpu;
 #[cfg(feature = "reference")]
 pub use reference::Reference;

@@ -31,6 +31,7 @@ pub struct Answering {
     at: usize,
     /// Positions of the prompt at which states are kept.
     keep: Vec<usize>,
+    /// Positions that are read before the next word: the prompt, and when it had to be begun again what was said.
     prompt: usize,
     logits: Vec<f32>,
     said: Vec<u32>,
@@ -89,6 +90,12 @@ impl Answering {
     /// What is in the cache, and would not have to be read again.
     pub fn cached(&self) -> &[Item] {
         &self.items[..self.at]
+    }
+
+    /// Nothing is in the cache any more: the prompt and what was said are read again, and the answer goes on after that.
+    pub fn begin_again(&mut self) {
+        (self.at, self.usage.cached_tokens) = (0, 0);
+        self.prompt = self.items.len();
     }
 
     /// One step: a chunk of the prompt, or one token. The answer when it is complete.

@@ -74,12 +74,14 @@ impl Looking {
         }
         let Some((cut, rest)) = &mut self.cut else { return Ok(None) };
         let total = cut.layout.views();
-        if let Some(view) = rest.next() {
+        // A view is done with when its rows are there: what failed elsewhere is tried again.
+        if let Some(view) = rest.as_slice().first() {
             let start = Instant::now();
             let patch = model.config.vision.patch as u32;
             let grid = model.config.vision.grid(view.width, view.height);
-            let patches = patch_rows(&view, patch, &model.normalise)?;
+            let patches = patch_rows(view, patch, &model.normalise)?;
             self.rows.extend(model.encode(&patches, grid, None).await?);
+            rest.next();
             self.timings.encode_ms += milliseconds(start);
             events.push(Event::Progress { phase: Phase::Encode, done: total - rest.len() as u32, total });
         }

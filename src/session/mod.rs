@@ -12,6 +12,8 @@ mod needs;
 mod open;
 mod opening;
 mod resume;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 
@@ -25,7 +27,7 @@ use look::{Looking, Picture};
 use resume::Memory;
 
 use crate::{
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     exec::AnyExecutor,
     gguf::File,
     image::slice::Slicing,
@@ -41,6 +43,10 @@ pub struct Session {
     memory: Memory,
     queue: VecDeque<Job>,
     current: Current,
+    /// Whether whoever drives it can open the model elsewhere when its GPU fails.
+    movable: bool,
+    /// Whether that is what it waits for.
+    stalled: bool,
 }
 
 /// A question and, once given, its answer. Pictures up to `pictures` were shown by then.
@@ -87,7 +93,47 @@ impl Session {
             memory: Memory::default(),
             queue: VecDeque::new(),
             current: Current::Idle,
+            movable: false,
+            stalled: false,
         }
+    }
+
+    /// From now on a GPU that fails is no failure of what was asked: the session stalls ([`Event::Stalled`]) until
+    /// [`Self::go_on`].
+    pub fn expect_faults(&mut self) {
+        self.movable = true;
+    }
+
+    /// Goes on where it stalled, with the model of `fresh`: the same, opened elsewhere. Pictures need not be looked at
+    /// again, for their rows are here; what was read and said of a conversation is read again into the new caches.
+    pub fn go_on(&mut self, fresh: Self) {
+        let forms = self.model.forms.take();
+        self.model = fresh.model;
+        self.model.forms = forms;
+        self.stalled = false;
+    }
+
+    /// Whether it waits for its model to be opened elsewhere.
+    pub fn is_stalled(&self) -> bool {
+        self.stalled
+    }
+
+    /// Resolves once the model is where it is run.
+    ///
+    /// # Errors
+    /// When a GPU has too little memory for it, was lost, or cannot run it.
+    pub async fn ready(&self) -> Result<()> {
+        self.model.ready().await
+    }
+
+    /// Gives up what failed, caches with it.
+    fn stall(&mut self) {
+        self.model.give_up();
+        self.memory.clear();
+        if let Current::Answering(answering) = &mut self.current {
+            answering.begin_again();
+        }
+        self.stalled = true;
     }
 
     /// From now on, records how long each node of the network takes.
@@ -184,18 +230,34 @@ impl Session {
     /// One bounded piece of work and what came of it; `None` when there is nothing to do. A failure is an event, and
     /// the session goes on.
     pub async fn step(&mut self) -> Option<Vec<Event>> {
+        if self.stalled {
+            return None;
+        }
         let mut events = Vec::new();
-        let (mut id, mut picture) = (None, None);
+        let (mut id, mut picture, mut again) = (None, None, None);
         match &self.current {
             Current::Looking(looking) => picture = Some(looking.id),
             Current::Answering(answering) => id = Some(answering.id),
             Current::Idle => match self.queue.front()? {
                 Job::See { picture: seen, .. } => picture = Some(*seen),
-                Job::Ask { id: asked, .. } => id = Some(*asked),
+                Job::Ask { id: asked, question, options } => {
+                    id = Some(*asked);
+                    again = Some(Job::Ask { id: *asked, question: question.clone(), options: options.clone() });
+                }
                 Job::Forget { .. } => {}
             },
         }
         if let Err(error) = self.work(&mut events).await {
+            let fault = matches!(error.kind(), ErrorKind::Gpu | ErrorKind::Memory | ErrorKind::Internal);
+            if fault && self.movable && self.model.on_gpu() {
+                self.stall();
+                // A question whose answer could not be begun.
+                if let (Current::Idle, Some(job)) = (&self.current, again) {
+                    self.queue.push_front(job);
+                }
+                events.push(Event::Stalled { kind: error.kind(), message: error.to_string() });
+                return Some(events);
+            }
             if matches!(self.current, Current::Answering(_)) {
                 self.turns.pop();
                 // A step that failed may have left the cache half written.

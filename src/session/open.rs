@@ -171,6 +171,24 @@ impl Model {
         self.executor.description()
     }
 
+    /// Whether it runs on a GPU.
+    pub fn on_gpu(&self) -> bool {
+        self.executor.is_gpu()
+    }
+
+    /// Resolves once the weights are where they are run.
+    ///
+    /// # Errors
+    /// When a GPU has too little memory for them, was lost, or cannot run the network.
+    pub async fn ready(&self) -> Result<()> {
+        self.executor.ready().await
+    }
+
+    /// Gives up the weights and what they lie on: the model can no longer be run.
+    pub fn give_up(&mut self) {
+        self.executor = AnyExecutor::cpu(1);
+    }
+
     /// What was said, as the template wants it: nothing in the words can be taken for a picture or a special token.
     pub fn message(&self, role: &'static str, pictures: usize, words: &str) -> Message {
         Message { role, pictures, words: self.tokenizer.quote(words, self.template.placeholder()) }

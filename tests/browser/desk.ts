@@ -61,6 +61,7 @@ export class Desk {
   readonly lit: Locator;
   readonly caption: Locator;
   readonly engine: Locator;
+  readonly device: Locator;
 
   private constructor(page: Page) {
     this.page = page;
@@ -76,6 +77,7 @@ export class Desk {
     this.lit = page.locator("#grid rect.seen");
     this.caption = page.locator("#caption");
     this.engine = page.locator("#model p").nth(1);
+    this.device = page.locator("#model p").nth(2);
   }
 
   /** Opens the page and waits until its model is loaded. */

@@ -1,6 +1,6 @@
 // The page: one picture, one conversation, one model.
 
-import { builtIn, Loupe, LoupeError, type Artefact, type LoadOptions, type Seen } from "loupe-vlm";
+import { builtIn, Loupe, LoupeError, type Artefact, type Device, type LoadOptions, type Seen } from "loupe-vlm";
 import { offerCamera } from "./camera.js";
 import { addTurn, clearTurns } from "./conversation.js";
 import { announce, byId, tell } from "./dom.js";
@@ -10,7 +10,7 @@ import { countRequests } from "./network.js";
 import { GENERAL_QUESTIONS, offerSamples } from "./samples.js";
 import * as stage from "./stage.js";
 import * as status from "./status.js";
-import { engineInWords, fetchedInWords, keptInWords, layoutInWords, modelInWords } from "./words.js";
+import { deviceInWords, engineInWords, fetchedInWords, keptInWords, layoutInWords, modelInWords } from "./words.js";
 
 const modelError = byId("model-error", HTMLElement);
 const suggestions = byId("suggestions", HTMLUListElement);
@@ -137,7 +137,7 @@ function sentence(error: unknown): string {
 
 /**
  * What the page's address asks for: `?model=…` a model by name or address, `?text=…&vision=…` by two addresses;
- * `?hub=…` where names are looked up; `?engine=…&threads=…` how to run it.
+ * `?hub=…` where names are looked up; `?engine=…&threads=…` how to run it, `?device=…` on what.
  */
 function wishes(): LoadOptions {
   const { searchParams } = new URL(location.href);
@@ -146,12 +146,14 @@ function wishes(): LoadOptions {
   const threads = searchParams.get("threads");
   // Loupe itself says what is wrong with a name that is no artefact's.
   const engine = (searchParams.get("engine") ?? undefined) as Artefact | undefined;
-  return { model: searchParams.get("model") ?? pair, hub, engine, threads: threads === null ? undefined : Number(threads) };
+  const device = (searchParams.get("device") ?? undefined) as Device | undefined;
+  return { model: searchParams.get("model") ?? pair, hub, engine, device, threads: threads === null ? undefined : Number(threads) };
 }
 
 /** Says below everything what was loaded and what runs it. */
 function describe(loupe: Loupe): void {
-  const lines = [modelInWords(loupe.model), engineInWords(loupe.engine), keptInWords(loupe.kept)].map((words) => {
+  const { engine, kept, model } = loupe;
+  const lines = [modelInWords(model), engineInWords(engine), deviceInWords(engine.device), keptInWords(kept)].map((words) => {
     const line = document.createElement("p");
     line.textContent = words;
     return line;
@@ -229,6 +231,11 @@ async function watch(loupe: Loupe, signal: AbortSignal): Promise<void> {
     told = undefined;
     describe(loupe);
     if (!picture) sight = Promise.resolve(undefined);
+  });
+  loupe.on("moving", () => status.busy("The GPU failed; opening the model again"));
+  loupe.on("moved", () => {
+    status.idle();
+    describe(loupe);
   });
   loupe.on("ended", giveUp);
   await Promise.all([samples, document.fonts.ready]);

@@ -1,6 +1,6 @@
 // Numbers in words.
 
-import type { EngineInfo, Layout, Loupe, ModelInfo, Progress } from "loupe-vlm";
+import type { DeviceInfo, EngineInfo, Layout, Loupe, ModelInfo, Progress } from "loupe-vlm";
 
 /** "84 tokens", "1 token". */
 export function count(n: number, noun: string): string {
@@ -51,4 +51,10 @@ export function keptInWords({ where, why }: Loupe["kept"]): string {
 /** "Engine relaxed-mt on 2 threads: this machine has 2 cores". */
 export function engineInWords({ artefact, threads, why }: EngineInfo): string {
   return `Engine ${artefact} on ${count(threads, "thread")}: ${why.join("; ")}`;
+}
+
+/** "On the GPU nvidia ampere, kernels f16, subgroups of 32", "On the processor: this browser offers no GPU". */
+export function deviceInWords({ kind, adapter, kernels, why }: DeviceInfo): string {
+  const what = kind === "gpu" ? `On the GPU ${adapter}, kernels ${kernels}` : "On the processor";
+  return why.length > 0 ? `${what}: ${why.join("; ")}` : what;
 }

@@ -5,10 +5,27 @@ export type Artefact = "base" | "relaxed" | "relaxed-mt";
 
 export const ARTEFACTS: readonly Artefact[] = ["base", "relaxed", "relaxed-mt"];
 
+/** What runs the network: the GPU, the processor, or the GPU where there is one that can be trusted with it. */
+export type Device = "auto" | "gpu" | "cpu";
+
+export const DEVICES: readonly Device[] = ["auto", "gpu", "cpu"];
+
 /** What a caller may want; what cannot be is told in `EngineInfo.why`. */
 export interface EngineOptions {
   readonly artefact?: Artefact | undefined;
   readonly threads?: number | undefined;
+  readonly device?: Device | undefined;
+}
+
+/** What runs the network. */
+export interface DeviceInfo {
+  readonly kind: "gpu" | "cpu";
+  /** The GPU's name, as the browser tells it; empty on the processor. */
+  readonly adapter: string;
+  /** Which of the GPU's kernels run; empty on the processor. */
+  readonly kernels: string;
+  /** Why this one: a few words each. */
+  readonly why: readonly string[];
 }
 
 /** What runs. */
@@ -17,7 +34,12 @@ export interface EngineInfo {
   readonly threads: number;
   /** Why this one, and not more: a few words each. */
   readonly why: readonly string[];
+  /** What the network runs on; pictures are cut, and words chosen, on the processor. */
+  readonly device: DeviceInfo;
 }
+
+/** An artefact, and its threads. */
+export type EngineChoice = Omit<EngineInfo, "device">;
 
 /** What decides. */
 export interface Machine {
@@ -50,7 +72,7 @@ export function inspect(): Machine {
 }
 
 /** The most of what was asked for that the machine can do; without a wish, its best. */
-export function choose({ artefact, threads }: EngineOptions, { relaxed, isolated, cores }: Machine): EngineInfo {
+export function choose({ artefact, threads }: EngineOptions, { relaxed, isolated, cores }: Machine): EngineChoice {
   const why: string[] = [];
   if (artefact) why.push(`${artefact} was asked for`);
   if (artefact === "base") return { artefact, threads: 1, why };

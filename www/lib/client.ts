@@ -26,6 +26,10 @@ export interface LoupeEvents {
   restarting: LoupeError;
   /** It is back; `picture` tells whether it sees the picture as before. */
   restarted: { picture: boolean };
+  /** The GPU failed, as the sentence says; what was under way waits, and nothing is lost. */
+  moving: string;
+  /** It goes on where it was, on another GPU or on the processor. */
+  moved: EngineInfo;
   /** It could not be started again: this Loupe is of no more use. */
   ended: LoupeError;
 }
@@ -49,7 +53,7 @@ interface Answering {
 
 export class Client {
   /** What runs, from the moment a model is open. */
-  engine: EngineInfo = { artefact: "base", threads: 1, why: [] };
+  engine: EngineInfo = { artefact: "base", threads: 1, why: [], device: { kind: "cpu", adapter: "", kernels: "", why: [] } };
   #worker: Worker | undefined;
   readonly #wanted: EngineOptions;
   /** Where the model's bytes are, once it is open. */
@@ -61,6 +65,8 @@ export class Client {
   #pictures: Blob[] = [];
   #next = 1;
   #patience: ReturnType<typeof setTimeout> | undefined;
+  /** Whether the model is being opened elsewhere: stops are answered after that, however long it takes. */
+  #moving = false;
   /** Settled while the engine can take requests. */
   #ready: Promise<unknown> = Promise.resolve();
   readonly #events: Emitter<LoupeEvents>;
@@ -74,10 +80,12 @@ export class Client {
   /** Starts a worker and opens the model in it. */
   open(): Promise<ModelInfo> {
     const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "loupe" });
-    worker.addEventListener("message", ({ data }: MessageEvent<FromWorker>) => this.#receive(data));
+    worker.addEventListener("message", ({ data }: MessageEvent<FromWorker>) => {
+      if (worker === this.#worker) this.#receive(data);
+    });
     worker.addEventListener("error", (event) => {
       event.preventDefault();
-      this.#fail(event.message);
+      if (worker === this.#worker) this.#fail(event.message);
     });
     this.#worker = worker;
     this.#opening = Promise.withResolvers();
@@ -121,6 +129,13 @@ export class Client {
 
   /** Ends the worker; whatever is under way ends in `AbortError`. */
   close(): void {
+    const worker = this.#worker;
+    if (worker && this.engine.device.kind === "gpu") {
+      // Browsers take their time to clear up after a worker that is ended from outside.
+      this.#worker = undefined;
+      worker.postMessage({ type: "close" } satisfies ToWorker);
+      setTimeout(() => worker.terminate(), STOP_PATIENCE);
+    }
     this.#end(aborted("Loupe was closed."));
     const closed = Promise.reject(new LoupeError("usage", "This Loupe was closed; load a new one."));
     closed.catch(() => undefined);
@@ -160,7 +175,7 @@ export class Client {
 
   #stop(id: number): void {
     this.#request({ type: "stop", id });
-    this.#patience ??= setTimeout(() => this.#fail("no answer to a stop"), STOP_PATIENCE);
+    if (!this.#moving) this.#patience ??= setTimeout(() => this.#fail("no answer to a stop"), STOP_PATIENCE);
   }
 
   #calm(): void {
@@ -197,9 +212,15 @@ export class Client {
         return this.#events.emit("request", message.url);
       case "progress":
         return this.#events.emit("progress", message);
+      case "stalled":
+        this.#moving = true;
+        this.#calm();
+        return this.#events.emit("moving", message.message);
       case "ready":
         this.#opening?.resolve(message.model);
         this.#opening = undefined;
+        if (this.#moving) this.#events.emit("moved", this.engine);
+        this.#moving = false;
         return;
       case "sliced": {
         const looking = this.#looking.get(message.picture);
@@ -236,6 +257,7 @@ export class Client {
   #end(reason: Error): void {
     this.#worker?.terminate();
     this.#worker = undefined;
+    this.#moving = false;
     this.#calm();
     const waiting = [this.#opening, ...[...this.#looking.values(), ...this.#answering.values()].map(({ end }) => end)];
     this.#opening = undefined;

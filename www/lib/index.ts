@@ -10,7 +10,7 @@
  * Importing it touches neither `window` nor `document`, so that servers can render pages that use it.
  */
 
-import { ARTEFACTS, type Artefact, type EngineInfo } from "./caps.js";
+import { ARTEFACTS, DEVICES, type Artefact, type Device, type EngineInfo } from "./caps.js";
 import { Client, type LoupeEvents, type Seen } from "./client.js";
 import { Emitter } from "./emitter.js";
 import { answering, type Answering } from "./answering.js";
@@ -31,7 +31,7 @@ export { watchRequests } from "./network.js";
 export type { Answering } from "./answering.js";
 export type { PictureSource } from "./picture.js";
 export type { Availability, Report } from "./probe.js";
-export type { Artefact, EngineInfo } from "./caps.js";
+export type { Artefact, Device, DeviceInfo, EngineChoice, EngineInfo } from "./caps.js";
 export type { LoupeEvents, Seen } from "./client.js";
 export type { Fit } from "./load/fit.js";
 export type { Progress } from "./load/meter.js";
@@ -49,6 +49,11 @@ export interface LoadOptions {
   readonly engine?: Artefact | undefined;
   /** How many threads to run it on; as many as the machine has cores, and at most 8, unless told otherwise. */
   readonly threads?: number | undefined;
+  /**
+   * What runs the network. `"auto"`, unless told otherwise: the GPU where there is one that is no imitation in software and
+   * passes a test, and the processor elsewhere. `"gpu"` takes an imitation too. `loupe.engine.device` tells which it is and why.
+   */
+  readonly device?: Device | undefined;
   /** Whether to keep the model in this browser for the next time; true unless told otherwise, and for the built-in model. */
   readonly keep?: boolean | undefined;
   /** Open what is kept and ask no network. */
@@ -92,7 +97,7 @@ export class Loupe {
 
   /** Fetches and opens a model. */
   static async load(options: LoadOptions = {}): Promise<Loupe> {
-    const { model = builtIn, engine, threads, offline = false, hub = HUB, patience, signal, onProgress, onFit } = options;
+    const { model = builtIn, engine, threads, device, offline = false, hub = HUB, patience, signal, onProgress, onFit } = options;
     signal?.throwIfAborted();
     if (engine !== undefined && !ARTEFACTS.includes(engine)) {
       throw new LoupeError("usage", `"${engine}" is no engine; there are ${ARTEFACTS.join(", ")}.`);
@@ -100,11 +105,14 @@ export class Loupe {
     if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= MOST_THREADS)) {
       throw new LoupeError("usage", `"${threads}" is no number of threads; give one from 1 to ${MOST_THREADS}.`);
     }
+    if (device !== undefined && !DEVICES.includes(device)) {
+      throw new LoupeError("usage", `"${device}" is no device; there are ${DEVICES.join(", ")}.`);
+    }
     const events = new Emitter<LoupeEvents>();
     const deaf = [onProgress && events.on("fetched", onProgress), onFit && events.on("fit", onFit)];
     // The built-in model comes with the page, and the browser's own cache keeps it as it keeps the page.
     const { keep = model !== builtIn } = options;
-    const client = new Client({ wanted: want(model, hub), keep, offline, patience }, { artefact: engine, threads }, events);
+    const client = new Client({ wanted: want(model, hub), keep, offline, patience }, { artefact: engine, threads, device }, events);
     const stop = (): void => client.close();
     signal?.addEventListener("abort", stop, { once: true });
     try {

@@ -1,6 +1,6 @@
 // What can be known before anything is loaded.
 
-import { choose, inspect, type EngineInfo, type EngineOptions } from "./caps.js";
+import { choose, inspect, type EngineChoice, type EngineOptions } from "./caps.js";
 import { models } from "./load/models.js";
 import { HUB, idOf, lockOf, nameOf, want, type ModelSource } from "./load/wanted.js";
 import { builtIn } from "./model.js";
@@ -12,7 +12,7 @@ export interface Report {
   /** What it lacks where it does not, a few words each. */
   readonly lacks: readonly string[];
   /** What would run, on how many threads, and why; undefined where nothing does. */
-  readonly engine: EngineInfo | undefined;
+  readonly engine: EngineChoice | undefined;
   /** Whether the page may share memory among threads. */
   readonly isolated: boolean;
   /** Cores that the browser admits to. */

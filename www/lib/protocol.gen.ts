@@ -154,7 +154,15 @@ id: number,
 /**
  * The whole of it.
  */
-answer: Answer, } | { "type": "failed", 
+answer: Answer, } | { "type": "stalled", 
+/**
+ * `Gpu` when it was lost, and another try may do.
+ */
+kind: ErrorKind, 
+/**
+ * One sentence saying what happened.
+ */
+message: string, } | { "type": "failed", 
 /**
  * The answer that failed, where one was being given.
  */

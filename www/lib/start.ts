@@ -1,7 +1,8 @@
-// Starting the engine: the artefact that suits this machine, and its helper threads.
+// Starting the engine: the artefact that suits this machine, its helper threads, and the GPU where one is to be used.
 
-import { choose, inspect, type EngineInfo, type EngineOptions } from "./caps.js";
+import { choose, inspect, type EngineChoice, type DeviceInfo, type EngineInfo, type EngineOptions } from "./caps.js";
 import type { Engine } from "./engine/base/loupe.js";
+import { NoGpu, openGpu, type Gpu } from "./gpu.js";
 import type { Names } from "./load/resolve.js";
 import type { FromThread, ToThread } from "./wire.js";
 
@@ -43,6 +44,39 @@ export interface Started {
 
 /** Starts the best that this machine and `options` allow. */
 export async function start(options: EngineOptions): Promise<Started> {
+  // Asked for at once: by the time the engine is there, the browser has answered.
+  const gpu = offered(options);
+  const { info, ...started } = await startEngine(options);
+  return { ...started, info: { ...info, device: await settle(started.engine, options, gpu) } };
+}
+
+/** Gives the engine a GPU to open its next model on, if there is one and `options` want it; what will run the network. */
+export async function chooseDevice(engine: Engine, options: EngineOptions): Promise<DeviceInfo> {
+  return settle(engine, options, offered(options));
+}
+
+/** An open GPU, or why there is none. */
+async function offered({ device = "auto" }: EngineOptions): Promise<Gpu | string> {
+  if (device === "cpu") return "the processor was asked for";
+  return openGpu(device === "gpu").catch((cause: unknown) => (cause instanceof NoGpu ? cause.message : `the GPU could not be opened: ${reason(cause)}`));
+}
+
+async function settle(engine: Engine, { device }: EngineOptions, offer: Promise<Gpu | string>): Promise<DeviceInfo> {
+  const why = device === "gpu" ? ["the GPU was asked for"] : [];
+  const cpu = { kind: "cpu", adapter: "", kernels: "" } as const;
+  const gpu = await offer;
+  if (typeof gpu === "string") return { ...cpu, why: [...why, gpu] };
+  try {
+    return { kind: "gpu", adapter: gpu.adapter, kernels: await engine.useGpu(gpu), why };
+  } catch (cause) {
+    console.warn(cause);
+    return { ...cpu, why: [...why, `the GPU ${gpu.adapter} failed its test`] };
+  }
+}
+
+type EngineStarted = Omit<Started, "info"> & { readonly info: EngineChoice };
+
+async function startEngine(options: EngineOptions): Promise<EngineStarted> {
   for (let info = choose(options, inspect()); ; ) {
     try {
       return await instantiate(info);
@@ -55,7 +89,7 @@ export async function start(options: EngineOptions): Promise<Started> {
   }
 }
 
-async function instantiate(info: EngineInfo): Promise<Started> {
+async function instantiate(info: EngineChoice): Promise<EngineStarted> {
   const glue = await GLUE[info.artefact]();
   const { memory } = await glue.default();
   const helpers = Array.from({ length: info.threads - 1 }, () => hire({ module: glue.module(), memory }));

@@ -16,12 +16,14 @@ export type ToWorker =
   /** Look at a picture file. */
   | { type: "see"; picture: number; file: Blob }
   /** Anything that needs no bytes. */
-  | { type: "request"; request: Request };
+  | { type: "request"; request: Request }
+  /** Give the GPU's memory back, and end. */
+  | { type: "close" };
 
 /** Worker → client. */
 export type FromWorker =
   | Event
-  /** The engine has started. */
+  /** The engine has started, or its network runs elsewhere than before. */
   | { type: "engine"; engine: EngineInfo }
   /** Bytes of the model that have arrived. */
   | { type: "fetched"; progress: Progress }

@@ -3,11 +3,11 @@
 
 import type { EngineOptions } from "./caps.js";
 import { LoupeError } from "./error.js";
-import { load, Refused, type Order } from "./load/load.js";
+import { load, Refused, type Listener, type Order } from "./load/load.js";
 import { watchRequests } from "./network.js";
 import { decodeInBrowser, isKnownFormat } from "./pixels.js";
-import type { Event, Request } from "./protocol.gen.js";
-import { giveForms, start, type Engine, type Started } from "./start.js";
+import type { ErrorKind, Event, Request } from "./protocol.gen.js";
+import { chooseDevice, giveForms, start, type Engine, type Started } from "./start.js";
 import type { FromWorker, ToWorker } from "./wire.js";
 
 /** The engine, once the first message has said which. */
@@ -18,9 +18,16 @@ const inbox: Request[] = [];
 /** The bytes that go with some of them. */
 const luggage = new Map<Request, Uint8Array>();
 let working = false;
+let watching = false;
 let tail: Promise<void> = Promise.resolve();
 /** The grammars, once an answer needed them. */
 let forms: Promise<void> | undefined;
+/** What was wanted of the engine. */
+let wanted: EngineOptions = {};
+/** Where the model's files are. */
+let files: readonly Blob[] = [];
+/** How often a GPU was lost. */
+let losses = 0;
 /** Goes on with loading, which waits for whoever hears the verdict to call it off. */
 let proceed: (() => void) | undefined;
 
@@ -35,7 +42,7 @@ async function receive(message: ToWorker): Promise<void> {
   const { engine, names } = await (started ??= begin(message.type === "open" ? message.engine : {}));
   switch (message.type) {
     case "open":
-      if (!(await open({ engine, names }, message.order))) return;
+      if (!(await open({ engine, names }, message.order, listener))) return;
       inbox.push({ type: "load" });
       break;
     case "see":
@@ -44,28 +51,35 @@ async function receive(message: ToWorker): Promise<void> {
     case "request":
       inbox.push(message.request);
       break;
+    case "close":
+      inbox.push({ type: "unload" });
+      break;
   }
   work(engine).catch(reportError);
 }
 
 async function begin(options: EngineOptions): Promise<Started> {
+  wanted = options;
   const started = await start(options);
   post({ type: "engine", engine: started.info });
   return started;
 }
 
+const listener: Listener = {
+  progress: (progress) => post({ type: "fetched", progress }),
+  fit: (fit, where) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    proceed = resolve;
+    post({ type: "fit", fit, where });
+    return promise;
+  },
+};
+
 /** Brings the model to the engine; false, with the reason posted, where that cannot be done. */
-async function open({ engine, names }: Pick<Started, "engine" | "names">, order: Order): Promise<boolean> {
+async function open({ engine, names }: Pick<Started, "engine" | "names">, order: Order, listener: Listener): Promise<boolean> {
   try {
-    const kept = await load(engine, names, order, {
-      progress: (progress) => post({ type: "fetched", progress }),
-      fit: (fit, where) => {
-        const { promise, resolve } = Promise.withResolvers<void>();
-        proceed = resolve;
-        post({ type: "fit", fit, where });
-        return promise;
-      },
-    });
+    const kept = await load(engine, names, order, listener);
+    files = kept.files;
     post({ type: "kept", kept });
   } catch (cause) {
     if (cause instanceof WebAssembly.RuntimeError) throw cause;
@@ -92,6 +106,26 @@ async function form(engine: Engine, { id, options }: Extract<Request, { type: "a
   return true;
 }
 
+/** What failed, in a few words. */
+const FAULTS: Partial<Record<ErrorKind, string>> = {
+  gpu: "the GPU was lost",
+  memory: "the GPU has too little memory for this model",
+  internal: "the GPU refused a step",
+};
+
+/** The GPU failed: the same files are opened on another, if it was lost for the first time, or else on the processor. */
+async function move({ kind, message }: Extract<Event, { type: "stalled" }>): Promise<boolean> {
+  const { engine, names, info } = (await started) as Started;
+  losses += 1;
+  const device = await chooseDevice(engine, kind === "gpu" && losses === 1 ? wanted : { device: "cpu" });
+  const why = FAULTS[kind] ?? message;
+  post({ type: "engine", engine: { ...info, device: { ...device, why: device.kind === "gpu" ? [...device.why, why] : [why] } } });
+  engine.startOver();
+  const order: Order = { wanted: { kind: "blobs", blobs: files }, keep: false, offline: true };
+  const silent: Listener = { progress: () => undefined, fit: async () => undefined };
+  return open({ engine, names }, order, silent);
+}
+
 /** The request to look at a file, with its bytes, or with its pixels where only the browser can read it. */
 async function see(picture: number, file: Blob): Promise<Request> {
   const bytes = new Uint8Array(await file.arrayBuffer());
@@ -113,12 +147,16 @@ async function work(engine: Engine): Promise<void> {
       if (request.type === "ask" && !(await form(engine, request))) continue;
       engine.handle(JSON.stringify(request), luggage.get(request));
       luggage.delete(request);
+      if (request.type === "unload") return self.close();
     }
     const events = await engine.step();
     if (events === undefined && inbox.length === 0) break;
     for (const event of JSON.parse(events ?? "[]") as Event[]) {
       post(event);
-      if (event.type === "ready") watchRequests((url) => post({ type: "request", url }));
+      if (event.type === "ready" && !watching) watchRequests((url) => post({ type: "request", url }));
+      watching ||= event.type === "ready";
+      // Before anything that was asked for meanwhile.
+      if (event.type === "stalled" && (await move(event))) inbox.unshift({ type: "load" });
     }
     await breathe();
   }

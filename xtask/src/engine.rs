@@ -137,7 +137,17 @@ impl Artefact {
     }
 
     fn cargo(&self) -> Command {
-        let mut command = cargo(&["rustc", "--lib", "--profile", "wasm", "--target", WASM, "--no-default-features"]);
+        let mut command = cargo(&[
+            "rustc",
+            "--lib",
+            "--profile",
+            "wasm",
+            "--target",
+            WASM,
+            "--no-default-features",
+            "--features",
+            "gpu",
+        ]);
         command.env("CARGO_TARGET_DIR", self.target());
         if self.threads {
             // Joined with those of .cargo/config.toml.

@@ -23,10 +23,20 @@ pub fn everything() -> Done {
     })?;
     step("Running the tests of the tasks", || run(&mut cargo(&["test", "--quiet", "--package", "xtask"])))?;
     vulkan()?;
+    dawn()?;
     // This leaves the command line in target/debug too, which the browser tests compare the page with.
     step("Running the Rust tests", || run(cargo(&["test"]).args(NATIVE)))?;
     build::everything()?;
     step("Weighing the engine", engine::weigh)?;
+    step("Running the engine on Dawn", || {
+        let mut node = Command::new("node");
+        // Chromium brings a driver in software, which Dawn is sure to take.
+        let chromiums = Path::new("/usr/lib/chromium/vk_swiftshader_icd.json");
+        if chromiums.exists() && env::var_os("VK_ICD_FILENAMES").is_none() {
+            node.env("VK_ICD_FILENAMES", chromiums);
+        }
+        run(node.arg("tests/dawn/engine.mjs").current_dir(root()))
+    })?;
     step("Checking the types of the browser tests", || {
         run(Command::new("npx").args(["--no-install", "tsc", "--project", "tests/browser"]))
     })?;
@@ -85,6 +95,19 @@ fn vulkan() -> Done {
         println!("> Vulkan could not be installed: the GPU is not tested");
     }
     Ok(())
+}
+
+/// Sees to it that Dawn is there, which is Chromium's WebGPU without a browser around it.
+fn dawn() -> Done {
+    let folder = root().join("tests/dawn");
+    let lock = build::read(&folder.join("package-lock.json"))?;
+    build::unless_done(&folder.join("node_modules/.installed"), build::fingerprint(&lock), || {
+        step("Fetching Dawn (npm ci)", || {
+            run(Command::new("npm")
+                .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
+                .current_dir(&folder))
+        })
+    })
 }
 
 /// Installs packages of Debian's, as root.

@@ -1,8 +1,14 @@
-//! What an executor needs of a GPU: ten calls, so that a second kind of GPU (a browser's) is a page of code and not a port.
+//! What an executor needs of a GPU: eleven calls, so that a second kind of GPU (a browser's) is a page of code and not a port.
 //!
 //! Nothing here waits but [`Device::read_now`], which a browser cannot do and traces alone ask for.
 
+use std::pin::Pin;
+
+use super::variant::Features;
 use crate::error::{Error, ErrorKind, Result};
+
+/// Bytes that a GPU will have written. It borrows nothing: steps may be submitted and other bytes asked for meanwhile.
+pub type Reading = Pin<Box<dyn Future<Output = Result<Vec<u8>>>>>;
 
 /// What a GPU is, for reports, and what it can take.
 #[derive(Clone, Debug)]
@@ -15,6 +21,14 @@ pub struct About {
     pub binding: u64,
     /// Bytes of the largest buffer.
     pub buffer: u64,
+    /// What else it can do. A text that exchanges within subgroups must have `enable subgroups;` before it in a browser, and
+    /// must not in wgpu: [`Device::pipeline`] sees to that.
+    pub features: Features,
+}
+
+/// What browsers want before a text of ours, and wgpu refuses.
+pub fn prologue(wgsl: &str) -> &'static str {
+    if wgsl.contains("subgroup") { "enable subgroups;\n" } else { "" }
 }
 
 /// What went wrong on a GPU, sooner or later after the call that caused it.
@@ -100,7 +114,8 @@ pub trait Device {
     /// Writes bytes (a multiple of four, from a multiple of four on) before any step that is submitted later.
     fn write(&self, buffer: &Self::Buffer, at: u64, bytes: &[u8]);
 
-    /// Compiles the kernel `main`, with the values of its `override` constants.
+    /// Compiles the kernel `main`, with the values of its `override` constants; it may be compiled only later, by when it is
+    /// needed.
     fn pipeline(&self, label: &str, wgsl: &str, constants: &[(&str, f64)]) -> Self::Pipeline;
 
     /// Binds buffers to a kernel, each by its number.
@@ -109,17 +124,21 @@ pub trait Device {
     /// Hands the GPU all steps at once.
     fn submit(&self, steps: &[Step<Self>]);
 
-    /// Reads bytes after all steps so far.
-    ///
-    /// # Errors
-    /// When the device was lost.
-    fn read(&self, part: Part<Self::Buffer>) -> impl Future<Output = Result<Vec<u8>>>;
+    /// The same, and reads bytes as these steps leave them; what is submitted later does not change them. They are asked
+    /// for at once, whenever the result is awaited; the error is that the device was lost.
+    fn submit_and_read(&self, steps: &[Step<Self>], part: Part<Self::Buffer>) -> Reading;
 
-    /// The same, waiting; `None` where a machine cannot wait.
+    /// Reads bytes after all steps so far, waiting; `None` where a machine cannot wait.
     ///
     /// # Errors
     /// When the device was lost.
     fn read_now(&self, part: Part<Self::Buffer>) -> Option<Result<Vec<u8>>>;
+
+    /// Resolves when all kernels are compiled and all steps so far are done.
+    ///
+    /// # Errors
+    /// With what has gone wrong by then.
+    fn ready(&self) -> impl Future<Output = Result<()>>;
 
     /// What has gone wrong since this was asked last.
     fn fault(&self) -> Option<Fault>;

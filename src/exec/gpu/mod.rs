@@ -5,12 +5,17 @@
 //! bindings are made once, and a step of decoding writes some kilobytes of parameters and hands the list over.
 #![allow(missing_docs, reason = "a kernel's fields are what its WGSL says")]
 
+#[cfg(target_arch = "wasm32")]
+mod browser;
+mod check;
 mod device;
 pub mod kernels;
 mod memory;
+#[cfg(not(target_arch = "wasm32"))]
 mod native;
 mod pack;
 mod record;
+mod variant;
 mod walk;
 mod weights;
 
@@ -18,9 +23,13 @@ use std::collections::HashMap;
 
 use web_time::Instant;
 
+#[cfg(target_arch = "wasm32")]
+pub use self::browser::{Browser, Browser as Here, Shim};
+#[cfg(not(target_arch = "wasm32"))]
+pub use self::native::{Native, Native as Here};
 pub use self::{
-    device::{About, Device, Fault, Part, Step},
-    native::Native,
+    device::{About, Device, Fault, Part, Reading, Step, prologue},
+    variant::{Features, Variant, Wish},
     weights::Format,
 };
 use self::{
@@ -37,7 +46,7 @@ use crate::{
 };
 
 /// The executor. See the module.
-pub struct Gpu<D: Device = Native> {
+pub struct Gpu<D: Device = Here> {
     device: D,
     pipelines: Pipelines<D>,
     weights: Weights<D>,
@@ -97,6 +106,7 @@ impl Bound {
     }
 }
 
+#[cfg(not(target_arch = "wasm32"))]
 impl Gpu<Native> {
     /// On this machine's GPU.
     ///
@@ -127,10 +137,23 @@ impl<D: Device> Gpu<D> {
         &self.device
     }
 
+    /// Resolves once the weights are in their places and the kernels known so far are compiled.
+    ///
+    /// # Errors
+    /// When there is too little memory, the device was lost, or a kernel was refused.
+    pub async fn ready(&self) -> Result<()> {
+        self.device.ready().await
+    }
+
     /// The GPU, what drives it, and which of the kernels' variants is used.
     pub fn description(&self) -> String {
         let About { adapter, driver, .. } = self.device.about();
-        format!("gpu, {adapter}, {driver}, f32 without subgroups")
+        format!("gpu, {adapter}, {driver}, {}", self.kernels())
+    }
+
+    /// Which of the kernels' variants is used.
+    pub fn kernels(&self) -> String {
+        Variant::default().name()
     }
 
     /// The plan's place among those bound.
@@ -296,7 +319,7 @@ impl<D: Device> Executor for Gpu<D> {
         let output = output.ok_or_else(|| Error::internal("A result was read that no run left; report this."))?;
         match self.part(output) {
             None => Ok(vec![]),
-            Some(part) => self.device.read(part).await.map(|bytes| floats(&bytes)),
+            Some(part) => self.device.submit_and_read(&[], part).await.map(|bytes| floats(&bytes)),
         }
     }
 }

@@ -6,7 +6,10 @@ use std::{
     task::{Poll, Waker},
 };
 
-use super::device::{About, Device, Fault, Part, Step};
+use super::{
+    device::{About, Device, Fault, Part, Reading, Step},
+    variant::Features,
+};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A device, and its queue of steps.
@@ -26,6 +29,10 @@ struct Told {
 
 fn set<T>(cell: &Mutex<T>, change: impl FnOnce(&mut T)) {
     change(&mut cell.lock().unwrap_or_else(PoisonError::into_inner));
+}
+
+fn taken(fault: &Mutex<Option<Fault>>) -> Option<Fault> {
+    fault.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 impl Native {
@@ -49,7 +56,12 @@ impl Native {
             .because(why)
         })?;
         let (info, limits) = (adapter.get_info(), adapter.limits());
-        let descriptor = wgpu::DeviceDescriptor { required_limits: limits.clone(), ..Default::default() };
+        let optional = adapter.features() & (wgpu::Features::SHADER_F16 | wgpu::Features::SUBGROUP);
+        let descriptor = wgpu::DeviceDescriptor {
+            required_limits: limits.clone(),
+            required_features: optional,
+            ..Default::default()
+        };
         let (device, queue) = adapter.request_device(&descriptor).await.map_err(|why| {
             Error::of_kind(ErrorKind::Gpu, format!("The GPU {} could not be opened; run on the processor.", info.name))
                 .because(why)
@@ -73,6 +85,14 @@ impl Native {
             driver,
             binding: limits.max_storage_buffer_binding_size,
             buffer: limits.max_buffer_size,
+            features: Features {
+                f16: optional.contains(wgpu::Features::SHADER_F16),
+                subgroups: optional
+                    .contains(wgpu::Features::SUBGROUP)
+                    .then_some((info.subgroup_min_size, info.subgroup_max_size)),
+                // Part of the language; a GPU without the instruction is given others for it.
+                dot4: true,
+            },
         };
         Ok(Self { device, queue, about, fault })
     }
@@ -97,9 +117,28 @@ impl Native {
         })
     }
 
-    /// What a wait that ended badly means.
-    fn failed(&self, why: String) -> Error {
-        self.fault().unwrap_or(Fault::Lost(why)).error()
+    fn encode(&self, steps: &[Step<Self>]) -> wgpu::CommandEncoder {
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        let mut rest = steps;
+        // Neighbouring dispatches share a pass.
+        while let Some(first) = rest.first() {
+            match first {
+                Step::Copy { source, target, bytes } => encoder.copy_buffer_to_buffer(source, 0, target, 0, *bytes),
+                Step::Clear(buffer) => encoder.clear_buffer(buffer, 0, None),
+                Step::Dispatch { .. } => {
+                    let mut pass = encoder.begin_compute_pass(&Default::default());
+                    while let Some(Step::Dispatch { pipeline, bind, groups: [x, y, z] }) = rest.first() {
+                        pass.set_pipeline(pipeline);
+                        pass.set_bind_group(0, *bind, &[]);
+                        pass.dispatch_workgroups(*x, *y, *z);
+                        rest = &rest[1..];
+                    }
+                    continue;
+                }
+            }
+            rest = &rest[1..];
+        }
+        encoder
     }
 }
 
@@ -156,36 +195,16 @@ impl Device for Native {
     }
 
     fn submit(&self, steps: &[Step<Self>]) {
-        let mut encoder = self.device.create_command_encoder(&Default::default());
-        let mut rest = steps;
-        // Neighbouring dispatches share a pass.
-        while let Some(first) = rest.first() {
-            match first {
-                Step::Copy { source, target, bytes } => encoder.copy_buffer_to_buffer(source, 0, target, 0, *bytes),
-                Step::Clear(buffer) => encoder.clear_buffer(buffer, 0, None),
-                Step::Dispatch { .. } => {
-                    let mut pass = encoder.begin_compute_pass(&Default::default());
-                    while let Some(Step::Dispatch { pipeline, bind, groups: [x, y, z] }) = rest.first() {
-                        pass.set_pipeline(pipeline);
-                        pass.set_bind_group(0, *bind, &[]);
-                        pass.dispatch_workgroups(*x, *y, *z);
-                        rest = &rest[1..];
-                    }
-                    continue;
-                }
-            }
-            rest = &rest[1..];
-        }
-        self.queue.submit([encoder.finish()]);
+        self.queue.submit([self.encode(steps).finish()]);
     }
 
-    async fn read(&self, part: Part<'_, wgpu::Buffer>) -> Result<Vec<u8>> {
+    fn submit_and_read(&self, steps: &[Step<Self>], part: Part<'_, wgpu::Buffer>) -> Reading {
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let descriptor = wgpu::BufferDescriptor { label: None, size: part.len, usage, mapped_at_creation: false };
         let staging = self.device.create_buffer(&descriptor);
-        let mut encoder = self.device.create_command_encoder(&Default::default());
+        let mut encoder = self.encode(steps);
         encoder.copy_buffer_to_buffer(part.buffer, part.start, &staging, 0, part.len);
-        self.queue.submit([encoder.finish()]);
+        let submission = self.queue.submit([encoder.finish()]);
         let told = Arc::new(Mutex::new(Told::default()));
         let teller = Arc::clone(&told);
         staging.map_async(wgpu::MapMode::Read, .., move |result| {
@@ -194,33 +213,44 @@ impl Device for Native {
                 told.waker.take().inspect(Waker::wake_by_ref);
             });
         });
-        // Nothing but this thread drives the device.
-        self.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|why| self.failed(why.to_string()))?;
-        let mapped = poll_fn(|context| {
-            let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-            told.value.take().map_or_else(
-                || {
-                    told.waker = Some(context.waker().clone());
-                    Poll::Pending
-                },
-                Poll::Ready,
-            )
-        });
-        mapped.await.map_err(|why| self.failed(why))?;
-        let range = staging.get_mapped_range(..).map_err(|why| self.failed(why.to_string()))?;
-        Ok(range.to_vec())
+        let (device, fault) = (self.device.clone(), Arc::clone(&self.fault));
+        Box::pin(async move {
+            let failed = |why: String| taken(&fault).unwrap_or(Fault::Lost(why)).error();
+            // Nothing but this thread drives the device, and what was submitted later is not waited for.
+            let wait = wgpu::PollType::Wait { submission_index: Some(submission), timeout: None };
+            device.poll(wait).map_err(|why| failed(why.to_string()))?;
+            let mapped = poll_fn(|context| {
+                let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+                told.value.take().map_or_else(
+                    || {
+                        told.waker = Some(context.waker().clone());
+                        Poll::Pending
+                    },
+                    Poll::Ready,
+                )
+            });
+            mapped.await.map_err(failed)?;
+            let range = staging.get_mapped_range(..).map_err(|why| failed(why.to_string()))?;
+            Ok(range.to_vec())
+        })
     }
 
     fn read_now(&self, part: Part<'_, wgpu::Buffer>) -> Option<Result<Vec<u8>>> {
-        // `read` has waited before it is polled for the first time, so it is ready at once.
-        let mut future = std::pin::pin!(self.read(part));
-        match future.as_mut().poll(&mut std::task::Context::from_waker(Waker::noop())) {
+        // It waits when it is polled for the first time, and is ready then.
+        let mut reading = self.submit_and_read(&[], part);
+        match reading.as_mut().poll(&mut std::task::Context::from_waker(Waker::noop())) {
             Poll::Ready(result) => Some(result),
             Poll::Pending => None,
         }
     }
 
+    async fn ready(&self) -> Result<()> {
+        let lost = |why: wgpu::PollError| Fault::Lost(why.to_string());
+        let waited = self.device.poll(wgpu::PollType::wait_indefinitely()).map_err(lost);
+        self.fault().or(waited.err()).map_or(Ok(()), |fault| Err(fault.error()))
+    }
+
     fn fault(&self) -> Option<Fault> {
-        self.fault.lock().unwrap_or_else(PoisonError::into_inner).take()
+        taken(&self.fault)
     }
 }
