@@ -18,6 +18,8 @@ const { values: options } = parseArgs({
   options: {
     /** Engines to measure, separated by commas; all, unless told otherwise. */
     only: { type: "string", default: "" },
+    /** Of the published shapes, those in whose names this is. */
+    model: { type: "string", default: "" },
     repeats: { type: "string", default: "3" },
     /** One repeat of what matters most. */
     quick: { type: "boolean", default: false },
@@ -82,7 +84,7 @@ const results = {
 
 const servers = new Map();
 for (const isolated of [false, true]) servers.set(isolated, await serve(roots, { isolated }));
-const runs = plan({ only, quick: options.quick, roots });
+const runs = plan({ only, quick: options.quick, roots }).filter(({ model }) => !model || model.includes(options.model));
 const sizeOf = (file) => statSync(join(options.built, file)).size;
 const total = repeats * runs.length;
 for (let repeat = 0, done = 0; repeat < repeats; repeat++) {
