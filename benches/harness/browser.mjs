@@ -70,8 +70,8 @@ export async function runPage(address, { engine, task, count }, stop) {
 }
 
 /**
- * Bytes as the browser itself counts them. It does so for isolated pages alone, and waits a minute for workers that never
- * come to rest.
+ * Bytes as the browser itself counts them. It does so for isolated pages alone, waits a minute for workers that never come to
+ * rest, and counts a memory that workers share for each of them.
  */
 function counted(page) {
   return page.evaluate(async () =>

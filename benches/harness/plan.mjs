@@ -87,7 +87,7 @@ export function plan({ only, quick, roots }) {
       for (const [artefact, threads] of built) {
         const load = { ...(artefact && { engine: artefact, threads }), model: files, keep: false };
         const run = one("real", ["Loupe", artefact].filter(Boolean).join(" "), "loupe", threads, { package: "/pkg", load, ...about });
-        runs.push({ ...run, model: name, count: threads > 1, cache: cache(shape, positions(about)) });
+        runs.push({ ...run, model: name, cache: cache(shape, positions(about)) });
       }
       for (const threads of quick ? [2] : [1, 2])
         runs.push({ ...one("real", "wllama", "wllama", threads, { ...files, ...about }), model: name });
@@ -128,7 +128,7 @@ function loupe(group, address, built, amount, quick) {
     });
   };
   for (const [artefact, threads] of built) {
-    add(artefact, threads, "q8_0", { ...amount, model: Q8_0, forms: group === "loupe" }, { count: threads > 1 && !quick });
+    add(artefact, threads, "q8_0", { ...amount, model: Q8_0, forms: group === "loupe" }, { count: artefact === "relaxed-mt" && threads === 1 && !quick });
     add(artefact, threads, "built-in", { builtIn: BUILT_IN });
   }
   if (quick) return runs;
