@@ -31,8 +31,13 @@ fn set<T>(cell: &Mutex<T>, change: impl FnOnce(&mut T)) {
     change(&mut cell.lock().unwrap_or_else(PoisonError::into_inner));
 }
 
-fn taken(fault: &Mutex<Option<Fault>>) -> Option<Fault> {
-    fault.lock().unwrap_or_else(PoisonError::into_inner).take()
+/// What has gone wrong since this was asked last. A lost device says so only when it is asked and has nothing left to do, and
+/// all else failed because of that.
+fn taken(device: &wgpu::Device, fault: &Mutex<Option<Fault>>) -> Option<Fault> {
+    let take = || fault.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let early = take()?;
+    device.poll(wgpu::PollType::wait_indefinitely()).ok();
+    Some(take().unwrap_or(early))
 }
 
 impl Native {
@@ -215,7 +220,7 @@ impl Device for Native {
         });
         let (device, fault) = (self.device.clone(), Arc::clone(&self.fault));
         Box::pin(async move {
-            let failed = |why: String| taken(&fault).unwrap_or(Fault::Lost(why)).error();
+            let failed = |why: String| taken(&device, &fault).unwrap_or(Fault::Lost(why)).error();
             // Nothing but this thread drives the device, and what was submitted later is not waited for.
             let wait = wgpu::PollType::Wait { submission_index: Some(submission), timeout: None };
             device.poll(wait).map_err(|why| failed(why.to_string()))?;
@@ -251,6 +256,6 @@ impl Device for Native {
     }
 
     fn fault(&self) -> Option<Fault> {
-        taken(&self.fault)
+        taken(&self.device, &self.fault)
     }
 }
