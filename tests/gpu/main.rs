@@ -7,6 +7,7 @@
 mod attention;
 mod device;
 mod shaders;
+mod tint;
 mod weights;
 
 use std::io::Write;

@@ -8,7 +8,7 @@ use naga::{
     valid::{Capabilities, ValidationFlags, Validator},
 };
 
-fn texts() -> Vec<(String, String)> {
+pub fn texts() -> Vec<(String, String)> {
     let formats = |kernel: Kernel| match kernel.reads_weights() {
         true => Format::ALL.map(Some).to_vec(),
         false => vec![None],
