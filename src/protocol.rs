@@ -42,6 +42,10 @@ pub enum Request {
         #[serde(default)]
         #[cfg_attr(test, ts(type = "Partial<AskOptions>"))]
         options: AskOptions,
+        /// The conversation so far, in the place of the session's own.
+        #[serde(default)]
+        #[cfg_attr(test, ts(optional))]
+        history: Option<Vec<Exchange>>,
     },
     /// Stop answering `id`, or stop looking when `id` is 0. What was said so far stays in the conversation.
     /// The answer to it is `Done` or `Stopped`; when nothing was under way there is none.
@@ -57,6 +61,18 @@ pub enum Request {
     },
     /// Give the memory back.
     Unload {},
+}
+
+/// A question and the answer to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Exchange {
+    /// How many of the pictures had been shown by then.
+    pub pictures: usize,
+    /// The question.
+    pub question: String,
+    /// The answer.
+    pub answer: String,
 }
 
 /// How to choose the next token and when to stop.

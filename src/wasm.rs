@@ -220,7 +220,10 @@ impl Engine {
             Request::SeePixels { picture, width, height } => {
                 session.see(picture, Source::Rgba { width, height, pixels: bytes });
             }
-            Request::Ask { id, question, options } => session.ask(id, question, options),
+            Request::Ask { id, question, options, history: None } => session.ask(id, question, options),
+            Request::Ask { id, question, options, history: Some(history) } => {
+                session.ask_after(history, id, question, options);
+            }
             Request::Stop { id } => self.events.extend(session.stop(id)),
             Request::Forget { pictures } => session.forget(pictures),
             Request::Load {} | Request::Unload {} => {}

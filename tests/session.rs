@@ -7,7 +7,7 @@ use std::{fs, path::PathBuf};
 use loupe::{
     ErrorKind, Session, Source,
     gguf::File,
-    protocol::{Answer, AskOptions, Event, Finish, Phase},
+    protocol::{Answer, AskOptions, Event, Exchange, Finish, Phase},
 };
 
 fn fixture(name: &str) -> Vec<u8> {
@@ -118,6 +118,47 @@ fn a_warm_conversation_answers_as_a_cold_one() {
     let events = drain(&mut s);
     assert_eq!(answer(&events, 7).text, cold, "a forgotten conversation leaves no trace");
     assert_eq!(encoded_views(&events), 0, "the picture was kept");
+}
+
+#[test]
+fn a_conversation_that_was_had_elsewhere_is_gone_on_with() {
+    let mut s = session();
+    s.see(1, picture(110, 104, 1));
+    s.ask(1, "How many?", short());
+    let had = answer(&drain(&mut s), 1);
+    s.ask(2, "Which colour?", short());
+    let wanted = answer(&drain(&mut s), 2);
+    let history = vec![Exchange { pictures: 1, question: "How many?".into(), answer: had.text }];
+
+    // By the same session, which need not read it again, and by one that never had it.
+    s.ask(3, "Something else.", short());
+    s.ask_after(history.clone(), 4, "Which colour?", short());
+    let again = answer(&drain(&mut s), 4);
+    assert_eq!((again.text.as_str(), again.usage.prompt_tokens), (wanted.text.as_str(), wanted.usage.prompt_tokens));
+    assert!(again.usage.cached_tokens >= wanted.usage.cached_tokens, "{:?}", again.usage);
+    let mut other = session();
+    other.see(1, picture(110, 104, 1));
+    other.ask_after(history.clone(), 5, "Which colour?", short());
+    let cold = answer(&drain(&mut other), 5);
+    assert_eq!((cold.text.as_str(), cold.usage.cached_tokens), (wanted.text.as_str(), 0));
+
+    // It is the conversation from then on, and none again when it is empty.
+    other.ask(6, "And now?", short());
+    let more = answer(&drain(&mut other), 6);
+    assert!(more.usage.prompt_tokens > cold.usage.prompt_tokens);
+    other.ask_after(Vec::new(), 7, "How many?", short());
+    assert!(answer(&drain(&mut other), 7).usage.prompt_tokens < cold.usage.prompt_tokens);
+
+    let [mut more_than_seen, mut backwards] = [history.clone(), [history.clone(), history].concat()];
+    more_than_seen[0].pictures = 2;
+    backwards[1].pictures = 0;
+    for wrong in [more_than_seen, backwards] {
+        other.ask_after(wrong, 8, "How many?", short());
+        let (kind, message) = failure(&drain(&mut other));
+        assert_eq!(kind, ErrorKind::Usage, "{message}");
+    }
+    other.ask(9, "How many?", short());
+    answer(&drain(&mut other), 9);
 }
 
 #[test]

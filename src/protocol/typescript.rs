@@ -30,6 +30,7 @@ fn module() -> String {
     let config = Config::new();
     let types = [
         declare::<Request>(&config),
+        declare::<Exchange>(&config),
         declare::<AskOptions>(&config),
         declare::<Format>(&config),
         declare::<Event>(&config),

@@ -31,7 +31,7 @@ use crate::{
     exec::AnyExecutor,
     gguf::File,
     image::slice::Slicing,
-    protocol::{Answer, AskOptions, Event, Finish, ModelInfo, Usage},
+    protocol::{Answer, AskOptions, Event, Exchange, Finish, ModelInfo, Usage},
     text::{prompt::Item, tokenizer::Tokenizer},
 };
 
@@ -58,7 +58,7 @@ struct Turn {
 
 enum Job {
     See { picture: u32, source: Source },
-    Ask { id: u32, question: String, options: AskOptions },
+    Ask { id: u32, question: String, options: AskOptions, history: Option<Vec<Exchange>> },
     Forget { pictures: bool },
 }
 
@@ -187,7 +187,12 @@ impl Session {
 
     /// Asks about the pictures seen so far.
     pub fn ask(&mut self, id: u32, question: impl Into<String>, options: AskOptions) {
-        self.queue.push_back(Job::Ask { id, question: question.into(), options });
+        self.queue.push_back(Job::Ask { id, question: question.into(), options, history: None });
+    }
+
+    /// The same with `history` in the place of the conversation so far. What the two have in common is not read again.
+    pub fn ask_after(&mut self, history: Vec<Exchange>, id: u32, question: impl Into<String>, options: AskOptions) {
+        self.queue.push_back(Job::Ask { id, question: question.into(), options, history: Some(history) });
     }
 
     /// Begins a new conversation; the pictures stay unless they are forgotten too.
@@ -240,9 +245,10 @@ impl Session {
             Current::Answering(answering) => id = Some(answering.id),
             Current::Idle => match self.queue.front()? {
                 Job::See { picture: seen, .. } => picture = Some(*seen),
-                Job::Ask { id: asked, question, options } => {
+                Job::Ask { id: asked, question, options, history } => {
                     id = Some(*asked);
-                    again = Some(Job::Ask { id: *asked, question: question.clone(), options: options.clone() });
+                    let (question, options, history) = (question.clone(), options.clone(), history.clone());
+                    again = Some(Job::Ask { id: *asked, question, options, history });
                 }
                 Job::Forget { .. } => {}
             },
@@ -277,7 +283,10 @@ impl Session {
                     self.current = Current::Looking(Box::new(Looking::new(picture, source)));
                     Ok(())
                 }
-                Some(Job::Ask { id, question, options }) => self.begin_turn(id, question, options),
+                Some(Job::Ask { id, question, options, history }) => {
+                    history.map_or(Ok(()), |history| self.recall(history))?;
+                    self.begin_turn(id, question, options)
+                }
                 Some(Job::Forget { pictures }) => {
                     self.turns.clear();
                     if pictures {
@@ -301,6 +310,19 @@ impl Session {
                 Ok(())
             }
         }
+    }
+
+    /// Puts `history` in the place of the conversation so far.
+    fn recall(&mut self, history: Vec<Exchange>) -> Result<()> {
+        let seen = self.pictures.len();
+        if !history.is_sorted_by_key(|turn| turn.pictures) || history.last().is_some_and(|turn| turn.pictures > seen) {
+            return Err(Error::usage(format!(
+                "The conversation so far shows pictures in another order than they were seen, or more than the {seen} that were; show them again."
+            )));
+        }
+        let turn = |Exchange { pictures, question, answer }| Turn { pictures, question, answer: Some(answer) };
+        self.turns = history.into_iter().map(turn).collect();
+        Ok(())
     }
 
     fn begin_turn(&mut self, id: u32, question: String, options: AskOptions) -> Result<()> {

@@ -3,7 +3,7 @@
 import type { EngineInfo, EngineOptions } from "./caps.js";
 import type { Emitter } from "./emitter.js";
 import { aborted, LoupeError } from "./error.js";
-import type { Answer, AskOptions, Event, Layout, ModelInfo, Request, SeeTimings } from "./protocol.gen.js";
+import type { Answer, AskOptions, Event, Exchange, Layout, ModelInfo, Request, SeeTimings } from "./protocol.gen.js";
 import type { Fit } from "./load/fit.js";
 import type { Kept, Order } from "./load/load.js";
 import type { Progress } from "./load/meter.js";
@@ -111,13 +111,19 @@ export class Client {
     return [...this.#pictures];
   }
 
-  /** Asks; `say` hears the answer as it comes. Stopping resolves to what was said so far. */
-  async ask(question: string, options: Partial<AskOptions>, say: (text: string) => void, signal?: AbortSignal): Promise<Answer> {
+  /** Asks, after `history` where there is one; `say` hears the answer as it comes. Stopping resolves to what was said so far. */
+  async ask(
+    question: string,
+    options: Partial<AskOptions>,
+    history: readonly Exchange[] | undefined,
+    say: (text: string) => void,
+    signal?: AbortSignal,
+  ): Promise<Answer> {
     await this.#ready;
     const id = this.#next++;
     const end = Promise.withResolvers<Answer>();
     this.#answering.set(id, { say, end });
-    this.#request({ type: "ask", id, question, options });
+    this.#request({ type: "ask", id, question, options, ...(history && { history: [...history] }) });
     return this.#stoppable(end.promise, id, signal);
   }
 

@@ -32,3 +32,8 @@ export class LoupeError extends Error {
 export function aborted(what: string): DOMException {
   return new DOMException(what, "AbortError");
 }
+
+/** What asking for something that Loupe does not do ends in, in the interfaces that are shaped after others'. */
+export function unsupported(what: string): DOMException {
+  return new DOMException(what, "NotSupportedError");
+}

@@ -18,7 +18,7 @@ import { aborted, LoupeError } from "./error.js";
 import { builtIn } from "./model.js";
 import { fileOf, type PictureSource } from "./picture.js";
 import { availability, probe, type Availability, type Report } from "./probe.js";
-import type { AskOptions, Layout, ModelInfo } from "./protocol.gen.js";
+import type { AskOptions, Exchange, Layout, ModelInfo } from "./protocol.gen.js";
 import type { Kept } from "./load/load.js";
 import type { Fit } from "./load/fit.js";
 import type { Progress } from "./load/meter.js";
@@ -37,7 +37,7 @@ export type { Fit } from "./load/fit.js";
 export type { Progress } from "./load/meter.js";
 export type { Where } from "./load/store.js";
 export type { ModelFiles, ModelSource } from "./load/wanted.js";
-export type { Answer, AskOptions, Chunks, ErrorKind, Finish, Format, Layout, Manifest, ModelInfo, Needs, Phase, Remote, SeeTimings, Usage } from "./protocol.gen.js";
+export type { Answer, AskOptions, Chunks, ErrorKind, Exchange, Finish, Format, Layout, Manifest, ModelInfo, Needs, Phase, Remote, SeeTimings, Usage } from "./protocol.gen.js";
 
 /** More threads than any machine we know could use. */
 const MOST_THREADS = 64;
@@ -77,8 +77,13 @@ export interface SeeOptions {
   readonly onSliced?: (layout: Layout) => void;
 }
 
-/** How to answer, and what stops the answer; what is left out has its default. */
-export type Asking = Partial<AskOptions> & { readonly signal?: AbortSignal | undefined };
+/** How to answer; what is left out has its default. */
+export type Asking = Partial<AskOptions> & {
+  /** Stops the answer. */
+  readonly signal?: AbortSignal | undefined;
+  /** The conversation so far, in the place of the one that was had here: to go on with one that was kept, say. */
+  readonly history?: readonly Exchange[] | undefined;
+};
 
 /** A loaded model in a worker of its own. */
 export class Loupe {
@@ -86,6 +91,7 @@ export class Loupe {
   readonly model: ModelInfo;
   readonly #client: Client;
   readonly #events: Emitter<LoupeEvents>;
+  readonly #requests: string[] = [];
   /** Ends the fetching or reading of a picture that another takes the place of. */
   #bringing = new AbortController();
 
@@ -93,6 +99,7 @@ export class Loupe {
     this.model = model;
     this.#client = client;
     this.#events = events;
+    events.on("request", (url) => void this.#requests.push(url));
   }
 
   /** Fetches and opens a model. */
@@ -147,6 +154,11 @@ export class Loupe {
     return { where, why };
   }
 
+  /** What Loupe's worker asked the network for since the model was open: nothing, or something is wrong. */
+  get network(): { readonly requests: number; readonly log: readonly string[] } {
+    return { requests: this.#requests.length, log: [...this.#requests] };
+  }
+
   /** The pictures that the conversation is about, as files. */
   get pictures(): readonly Blob[] {
     return this.#client.pictures;
@@ -172,16 +184,16 @@ export class Loupe {
   ask(picture: PictureSource, question: string, options?: Asking): Answering;
   ask(first: PictureSource, second: string | Asking = {}, third: Asking = {}): Answering {
     if (typeof second !== "string") {
-      const { signal, ...sampling } = second;
-      return answering((say, signal) => this.#client.ask(first as string, sampling, say, signal), signal);
+      const { signal, history, ...sampling } = second;
+      return answering((say, signal) => this.#client.ask(first as string, sampling, history, say, signal), signal);
     }
-    const { signal, ...sampling } = third;
+    const { signal, history, ...sampling } = third;
     return answering(async (say, signal) => {
       const file = await this.#bring(first, signal);
       const [only, ...others] = this.#client.pictures;
       if (only === file && others.length === 0) await this.#client.forget();
       else await this.#client.see(file, false, () => undefined, signal);
-      return this.#client.ask(second, sampling, say, signal);
+      return this.#client.ask(second, sampling, history, say, signal);
     }, signal);
   }
 

@@ -31,7 +31,11 @@ question: string,
 /**
  * How to answer; what is left out has its default.
  */
-options: Partial<AskOptions>, } | { "type": "stop", 
+options: Partial<AskOptions>, 
+/**
+ * The conversation so far, in the place of the session's own.
+ */
+history?: Array<Exchange>, } | { "type": "stop", 
 /**
  * The answer to stop.
  */
@@ -40,6 +44,23 @@ id: number, } | { "type": "forget",
  * Forget the pictures too.
  */
 pictures: boolean, } | { "type": "unload", };
+
+/**
+ * A question and the answer to it.
+ */
+export type Exchange = { 
+/**
+ * How many of the pictures had been shown by then.
+ */
+pictures: number, 
+/**
+ * The question.
+ */
+question: string, 
+/**
+ * The answer.
+ */
+answer: string, };
 
 /**
  * How to choose the next token and when to stop.
