@@ -1,11 +1,8 @@
 // Everybody can use it: keyboard, screen reader, light and dark, narrow screens.
 
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { expect, test, type Page } from "@playwright/test";
+import { faults } from "./axe.js";
 import { Desk, sample } from "./desk.js";
-
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 for (const colorScheme of ["light", "dark"] as const) {
   for (const viewport of [{ width: 1280, height: 860 }, { width: 360, height: 740 }]) {
@@ -55,16 +52,4 @@ async function tabTo(page: Page, selector: string, found: (element: Element, sel
     if (await focus.evaluate(found, selector)) return;
   }
   throw new Error(`Tab never reached ${selector}.`);
-}
-
-/** What axe-core finds, as one line each. */
-async function faults(page: Page): Promise<string[]> {
-  await page.evaluate(axe);
-  return page.evaluate(async () => {
-    interface Axe {
-      run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }>;
-    }
-    const { violations } = await (window as unknown as { axe: Axe }).axe.run();
-    return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`));
-  });
 }

@@ -150,14 +150,19 @@ export class Desk {
   }
 
   /** A file in the hands of the browser. */
-  async transfer({ name, type, bytes }: Dropped) {
-    return this.page.evaluateHandle(
-      ({ name, type, base64 }) => {
-        const transfer = new DataTransfer();
-        transfer.items.add(new File([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))], name, { type }));
-        return transfer;
-      },
-      { name, type, base64: bytes.toString("base64") },
-    );
+  transfer(dropped: Dropped) {
+    return transferOf(this.page, dropped);
   }
+}
+
+/** A file in the hands of the browser. */
+export function transferOf(page: Page, { name, type, bytes }: Dropped) {
+  return page.evaluateHandle(
+    ({ name, type, base64 }) => {
+      const transfer = new DataTransfer();
+      transfer.items.add(new File([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))], name, { type }));
+      return transfer;
+    },
+    { name, type, base64: bytes.toString("base64") },
+  );
 }
