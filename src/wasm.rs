@@ -10,7 +10,7 @@ use crate::{
     exec::{
         AnyExecutor, Gpu,
         cpu::{bench::Bench, isa::Isa, pool},
-        gpu::{Browser, Shim},
+        gpu::{Browser, Shim, Wish},
     },
     protocol::{Event, Request},
     session::{Opening, Session, Source},
@@ -50,7 +50,7 @@ impl Engine {
     /// run there, and throws one sentence where it did not.
     #[wasm_bindgen(js_name = useGpu)]
     pub async fn use_gpu(&mut self, gpu: Shim) -> std::result::Result<String, JsValue> {
-        let checked = Gpu::checked(Browser::new(gpu)).await;
+        let checked = Gpu::checked(Browser::new(gpu), Wish::default()).await;
         let gpu = checked.map_err(|e| JsValue::from(e.to_string()))?;
         let kernels = gpu.kernels();
         self.gpu = Some(Box::new(gpu));

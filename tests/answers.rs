@@ -69,7 +69,7 @@ fn every_executor_gives_the_golden_answers() {
     let mut wrong = Vec::new();
     let cpus = Isa::available().into_iter().flat_map(|isa| [(isa, 1), (isa, 2)]);
     let cpus = cpus.map(|(isa, threads)| AnyExecutor::Cpu(Box::new(Cpu::with(isa, Pool::new(threads)))));
-    for executor in cpus.chain(adapter::gpu()) {
+    for executor in cpus.chain(adapter::gpus().into_iter().take(1)) {
         let session = open(executor);
         let executor = session.executor();
         for (got, want) in answers(session).into_iter().zip(&want) {

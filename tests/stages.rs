@@ -208,14 +208,17 @@ fn every_stage_on_the_processor_is_near_pytorch() {
     }
 }
 
-/// Without a derived difference: the GPU keeps everything in f32.
 #[test]
-fn every_stage_on_the_gpu_equals_pytorch() {
+fn every_stage_on_the_gpu_is_near_pytorch() {
     for name in CASES {
         let case = Case::load(name);
         for flavour in FLAVOURS {
-            let Some(gpu) = adapter::gpu() else { return };
-            assert_complete(&case, flavour, run(&case, flavour, gpu, BOUND));
+            // One case and flavour shows what a GPU that can do less makes of it.
+            let some = if (name, flavour) == ("odd", "q8_0") { usize::MAX } else { 1 };
+            for gpu in adapter::gpus().into_iter().take(some) {
+                let bound = HALVES + 2.0 * adapter::rounding(&gpu);
+                assert_complete(&case, flavour, run(&case, flavour, gpu, bound));
+            }
         }
     }
 }

@@ -28,6 +28,17 @@ pub struct ExecutorArgs {
     /// Threads; as many as there are cores, up to eight, when left out.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
+    /// Features of the GPU to do without.
+    #[cfg(feature = "gpu")]
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "FEATURES")]
+    without: Vec<GpuFeature>,
+}
+
+#[cfg(feature = "gpu")]
+#[derive(Clone, Copy, PartialEq, clap::ValueEnum)]
+enum GpuFeature {
+    F16,
+    Subgroups,
 }
 
 #[derive(Clone, Copy, Default, clap::ValueEnum)]
@@ -49,10 +60,16 @@ impl ExecutorArgs {
             (Kind::Cpu, None) => AnyExecutor::default(),
             (Kind::Cpu, Some(threads)) => AnyExecutor::cpu(threads.into()),
             #[cfg(feature = "gpu")]
-            (Kind::Gpu, _) => pollster::block_on(AnyExecutor::gpu())?,
+            (Kind::Gpu, _) => pollster::block_on(AnyExecutor::gpu(self.wish()))?,
             #[cfg(feature = "reference")]
             (Kind::Reference, _) => AnyExecutor::Reference(Default::default()),
         })
+    }
+
+    #[cfg(feature = "gpu")]
+    fn wish(&self) -> loupe::exec::gpu::Wish {
+        let wish = |feature| self.without.contains(&feature).then_some(false);
+        loupe::exec::gpu::Wish { f16: wish(GpuFeature::F16), subgroups: wish(GpuFeature::Subgroups) }
     }
 }
 

@@ -2,7 +2,7 @@
 
 #[cfg(feature = "reference")]
 use super::Reference;
-use super::{Cpu, Executor, Input, cpu::pool::Pool};
+use super::{Ahead, Cpu, Executor, Input, cpu::pool::Pool};
 use crate::{
     error::Result,
     gguf::Tensor,
@@ -32,8 +32,17 @@ impl AnyExecutor {
     /// # Errors
     /// Of kind [`Gpu`](crate::ErrorKind::Gpu) when there is none, or it cannot be used.
     #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
-    pub async fn gpu() -> Result<Self> {
-        Ok(Self::Gpu(Box::new(super::Gpu::open().await?)))
+    pub async fn gpu(wish: super::gpu::Wish) -> Result<Self> {
+        Ok(Self::Gpu(Box::new(super::Gpu::open(wish).await?)))
+    }
+
+    /// The machine, if it runs ahead.
+    pub fn ahead(&mut self) -> Option<&mut dyn Ahead> {
+        match self {
+            #[cfg(feature = "gpu")]
+            Self::Gpu(gpu) => Some(&mut **gpu),
+            _ => None,
+        }
     }
 
     /// Whether it can go away, or run out of memory of its own, while the processor could go on.

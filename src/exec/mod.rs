@@ -14,6 +14,8 @@ pub use gpu::Gpu;
 #[cfg(feature = "reference")]
 pub use reference::Reference;
 
+use std::pin::Pin;
+
 use crate::{
     error::Result,
     gguf::Tensor,
@@ -27,6 +29,9 @@ pub enum Input<'a> {
     Matrix(&'a [f32]),
     /// Token ids, or the rows that [`Op::Rows`](crate::graph::Op::Rows) gathers.
     Index(&'a [u32]),
+    /// One token id: the first that [`Op::TopK`](crate::graph::Op::TopK) found in the run before, taken from where it lies.
+    /// Only those who run [`Ahead`] take it.
+    Found,
 }
 
 /// A machine that holds weights and caches and runs plans.
@@ -62,4 +67,32 @@ pub trait Executor {
     /// # Errors
     /// An internal error when there is no such output.
     fn read(&mut self, at: usize) -> impl Future<Output = Result<Vec<f32>>>;
+}
+
+/// The largest number of a row, and its column.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Found {
+    /// The column: a token's id.
+    pub id: u32,
+    /// The number; not a number if any of the row is none.
+    pub value: f32,
+}
+
+/// A machine that can be told of runs before it has answered those before them, each with the token that the one before
+/// found. Any other run gives up what was begun.
+pub trait Ahead {
+    /// Begins a run of a plan that ranks one row ([`Op::TopK`](crate::graph::Op::TopK)).
+    ///
+    /// # Errors
+    /// As [`Executor::run`].
+    fn begin(&mut self, plan: &Plan, live: &Live, inputs: &[(&str, Input)]) -> Result<()>;
+
+    /// Runs that were begun and not yet asked for.
+    fn begun(&self) -> usize;
+
+    /// What the earliest of them found; the error is that it failed, or that there is none.
+    fn next(&mut self) -> Pin<Box<dyn Future<Output = Result<Found>>>>;
+
+    /// Asks for no more of them. What they do to caches and states stands.
+    fn give_up(&mut self);
 }

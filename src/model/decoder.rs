@@ -34,7 +34,8 @@ pub fn prefill(c: &TextConfig) -> Result<Graph> {
     let x = g.gather(all, ORDER, Rows::Prompt);
     let x = layers(&mut g, x, c);
     let last = g.gather(x, LAST, Rows::Fixed(1));
-    logits(g, last, c)
+    let y = logits(&mut g, last, c);
+    g.finish(vec![y])
 }
 
 /// The graph of one step of decoding: input [`IDS`], one of them; output the logits `[tokens, vocabulary]`.
@@ -43,9 +44,26 @@ pub fn prefill(c: &TextConfig) -> Result<Graph> {
 /// A model error when the configuration's sizes do not fit together.
 pub fn decode(c: &TextConfig) -> Result<Graph> {
     let mut g = Builder::default();
+    let y = step(&mut g, c);
+    g.finish(vec![y])
+}
+
+/// The graph of one step of decoding that says which token is the likeliest: input [`IDS`], one of them; output the ids
+/// `[tokens, 1]`, in the graph's f32.
+///
+/// # Errors
+/// A model error when the configuration's sizes do not fit together.
+pub fn likeliest(c: &TextConfig) -> Result<Graph> {
+    let mut g = Builder::default();
+    let y = step(&mut g, c);
+    let y = g.top_k(y, 1);
+    g.finish(vec![y])
+}
+
+fn step(g: &mut Builder, c: &TextConfig) -> Value {
     let table = g.weight("token_embd.weight", [c.vocabulary, c.layer.width]);
     let x = g.embed(table);
-    let x = layers(&mut g, x, c);
+    let x = layers(g, x, c);
     logits(g, x, c)
 }
 
@@ -66,13 +84,12 @@ fn layers(g: &mut Builder, mut x: Value, c: &TextConfig) -> Value {
     x
 }
 
-fn logits(mut g: Builder, x: Value, c: &TextConfig) -> Result<Graph> {
+fn logits(g: &mut Builder, x: Value, c: &TextConfig) -> Value {
     g.scope(LOGITS);
-    let x = norm(&mut g, x, c.layer.norm, c.output_norm, c.layer.eps);
+    let x = norm(g, x, c.layer.norm, c.output_norm, c.layer.eps);
     let name = if c.tied { "token_embd.weight" } else { "output.weight" };
     let weight = g.weight(name, [c.vocabulary, c.layer.width]);
     let y = g.linear(x, weight, None, None);
-    let y = scaled(&mut g, y, c.logit_scale);
-    g.name(y, LOGITS);
-    g.finish(vec![y])
+    let y = scaled(g, y, c.logit_scale);
+    g.name(y, LOGITS)
 }

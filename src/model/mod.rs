@@ -14,7 +14,7 @@ pub use config::{
     Bias, ConnectorConfig, DeltaSizes, LayerConfig, Merger, Mixer, Positions, Projection, Projector,
     ResamplerPositions, Rope, TextConfig, VisionConfig, VlmConfig,
 };
-pub use decoder::{IDS, LAST, LOGITS, ORDER, PICTURES, decode, prefill};
+pub use decoder::{IDS, LAST, LOGITS, ORDER, PICTURES, decode, likeliest, prefill};
 pub use inputs::{PATCHES, ViewInput, ViewInputs, view_inputs};
 pub use positions::{interpolate, resampler_positions};
 pub use vision::view;

@@ -13,7 +13,7 @@ use crate::{
     protocol::{Answer, AskOptions, Event, Finish, Phase, Usage},
     text::{
         prompt::Item,
-        sampler::{Sampler, Sampling},
+        sampler::{self, Sampler, Sampling},
         stops::Stops,
         stream::TextStream,
     },
@@ -173,15 +173,7 @@ impl Answering {
         if self.said.len() >= self.options.max_tokens as usize || self.items.len() >= model.config.text.context {
             return Ok(Some(Finish::Length));
         }
-        // A token is put into the cache only when another is wanted after it.
-        if let Some(&Item::Token(id)) = self.items.get(self.at) {
-            self.logits = model.decode(id, self.at).await?;
-            self.at += 1;
-        }
-        if let Some(form) = &mut self.form {
-            form::restrict(form.as_mut(), &mut self.logits)?;
-        }
-        let id = self.sampler.choose(&self.logits, &self.said)?;
+        let id = self.next_token(model).await?;
         if self.said.is_empty() {
             self.usage.first_token_ms = milliseconds(self.start);
         }
@@ -199,6 +191,26 @@ impl Answering {
         let Some(form) = &mut self.form else { return Ok(None) };
         form.take(id)?;
         Ok(form.is_over().then_some(Finish::Stop))
+    }
+
+    async fn next_token(&mut self, model: &mut Model) -> Result<u32> {
+        // A token is put into the cache only when another is wanted after it.
+        if let Some(&Item::Token(id)) = self.items.get(self.at) {
+            // A form, a penalty and a die each need the logits of all tokens.
+            if self.form.is_none() && self.sampler.takes_the_likeliest() && model.runs_ahead() {
+                let wanted = self.options.max_tokens as usize - self.said.len();
+                let room = model.config.text.context - self.items.len();
+                let found = model.likeliest(id, self.at, wanted.min(room)).await?;
+                self.at += 1;
+                return sampler::checked(found.id, found.value);
+            }
+            self.logits = model.decode(id, self.at).await?;
+            self.at += 1;
+        }
+        if let Some(form) = &mut self.form {
+            form::restrict(form.as_mut(), &mut self.logits)?;
+        }
+        self.sampler.choose(&self.logits, &self.said)
     }
 
     /// Takes more of the answer and tells what is clear of it; whether it ends there.

@@ -366,7 +366,8 @@ impl Session {
 
     fn end_turn(&mut self, answer: String) {
         if let Current::Answering(answering) = &self.current {
-            self.memory.hold(answering.cached());
+            let beyond = self.model.stop_ahead();
+            self.memory.hold(answering.cached(), beyond);
         }
         if let Some(turn) = self.turns.last_mut() {
             turn.answer = Some(answer);

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    exec::{AnyExecutor, Executor, Input},
+    exec::{AnyExecutor, Executor, Found, Input},
     gguf::{File, Header, TensorInfo},
     graph::{Graph, Live, Plan, Trace},
     image::{patches::Normalise, slice::Slicing},
@@ -46,6 +46,8 @@ pub struct Model {
     executor: AnyExecutor,
     prefill: Plan,
     decode: Plan,
+    /// A step of which the likeliest token alone is read, for a machine that runs ahead.
+    likeliest: Option<Plan>,
     position_table: Vec<f32>,
     views: HashMap<[usize; 2], (Plan, ViewInputs)>,
 }
@@ -119,6 +121,9 @@ pub fn sort<T>(a: T, b: T, header: impl Fn(&T) -> &Header) -> (T, T) {
 
 const POSITION_TABLE: &str = "v.position_embd.weight";
 
+/// Steps of decoding under way at once: one that is read, one that runs, one that waits for it.
+const AHEAD: usize = 3;
+
 /// Grids whose positions are kept, some megabytes each: more than a few pictures have.
 const MOST_GRIDS: usize = 8;
 
@@ -139,10 +144,11 @@ impl Model {
         [text, mut vision]: [File; 2],
         network: Network,
         tokenizer: Tokenizer,
-        executor: AnyExecutor,
+        mut executor: AnyExecutor,
     ) -> Result<Self> {
         let template = network.template(&text.header, &tokenizer)?;
         let Network { config, slicing, schema, prefill, decode } = network;
+        let likeliest = executor.ahead().map(|_| model::likeliest(&config.text).map(Plan::new)).transpose()?;
         let position_table = vision.tensors.remove(POSITION_TABLE).and_then(|table| table.floats()).unwrap_or_default();
         let mut this = Self {
             info: header::info(&text, &vision, &config, &slicing)?,
@@ -156,6 +162,7 @@ impl Model {
             executor,
             prefill: Plan::new(prefill),
             decode: Plan::new(decode),
+            likeliest,
             position_table,
             views: HashMap::new(),
             config,
@@ -300,5 +307,40 @@ impl Model {
         let trace = self.profile.as_mut().map(|p| &mut p.decode);
         self.executor.run(&self.decode, &live, &[(model::IDS, Input::Index(&[id]))], trace)?;
         self.executor.read(0).await
+    }
+    /// Whether the likeliest token can be asked for alone, and steps be begun before it is known.
+    pub fn runs_ahead(&mut self) -> bool {
+        // Node by node there is nothing to run ahead of.
+        self.likeliest.is_some() && self.profile.is_none() && self.executor.ahead().is_some()
+    }
+
+    /// As [`Self::decode`], for a machine that runs ahead: the likeliest token and its logit. Steps are begun for tokens
+    /// that are not yet known, at most for `count` tokens from this one on; when this is asked again, it must be for the
+    /// token that it gave.
+    ///
+    /// # Errors
+    /// An internal error when a step fails.
+    pub async fn likeliest(&mut self, id: u32, position: usize, count: usize) -> Result<Found> {
+        let Self { executor, likeliest, .. } = self;
+        let (Some(ahead), Some(plan)) = (executor.ahead(), likeliest) else {
+            return Err(Error::internal("The machine does not run ahead; report this."));
+        };
+        while ahead.begun() < count.clamp(1, AHEAD) {
+            let begun = ahead.begun();
+            let live = Live { tokens: 1, pictures: 0, position: position + begun };
+            let ids = [id];
+            let input = if begun == 0 { Input::Index(&ids) } else { Input::Found };
+            ahead.begin(plan, &live, &[(model::IDS, input)])?;
+        }
+        ahead.next().await
+    }
+
+    /// Gives up the steps that were begun for tokens nobody asks for any more; whether there were any. Positions in caches
+    /// will be written again, but states have gone beyond what was said.
+    pub fn stop_ahead(&mut self) -> bool {
+        let Some(ahead) = self.executor.ahead() else { return false };
+        let begun = ahead.begun();
+        ahead.give_up();
+        begun > 0
     }
 }

@@ -15,6 +15,8 @@ const MOST_KEPT: usize = 3;
 pub struct Memory {
     /// Position by position.
     items: Vec<Item>,
+    /// Whether the states have gone beyond these.
+    beyond: bool,
     /// Where states were kept, in order, and under which number.
     kept: Vec<Kept>,
 }
@@ -39,7 +41,7 @@ impl Memory {
     pub fn resume(&self, prompt: &[Item], is_recurrent: bool) -> Resume {
         let last = prompt.len().saturating_sub(1);
         let common = prompt[..last].iter().zip(&self.items).take_while(|(a, b)| a == b).count();
-        if !is_recurrent || common == self.items.len() {
+        if !is_recurrent || common == self.items.len() && !self.beyond {
             return Resume { at: common, slot: None };
         }
         // A call at position 0 needs no states.
@@ -54,6 +56,7 @@ impl Memory {
     pub fn go_back(&mut self, resume: &Resume, model: &mut Model) -> Result<()> {
         self.items.truncate(resume.at);
         self.kept.retain(|kept| kept.at <= resume.at);
+        self.beyond = false;
         resume.slot.map_or(Ok(()), |slot| model.restore(slot))
     }
 
@@ -76,15 +79,17 @@ impl Memory {
         (0..MOST_KEPT).find(|slot| self.kept.iter().all(|kept| kept.slot != *slot)).unwrap_or_default()
     }
 
-    /// Remembers what has been read and said.
-    pub fn hold(&mut self, items: &[Item]) {
+    /// Remembers what has been read and said, and whether the states have gone beyond it.
+    pub fn hold(&mut self, items: &[Item], beyond: bool) {
         items.clone_into(&mut self.items);
+        self.beyond = beyond;
     }
 
     /// Nothing stands any more.
     pub fn clear(&mut self) {
         self.items.clear();
         self.kept.clear();
+        self.beyond = false;
     }
 }
 
@@ -98,7 +103,18 @@ mod tests {
 
     fn memory(ids: &[u32], kept: &[usize]) -> Memory {
         let kept = kept.iter().enumerate().map(|(slot, &at)| Kept { at, slot }).collect();
-        Memory { items: items(ids), kept }
+        Memory { items: items(ids), beyond: false, kept }
+    }
+
+    #[test]
+    fn states_that_have_gone_beyond_are_taken_back() {
+        let mut memory = memory(&[1, 2, 3, 4], &[2]);
+        let prompt = items(&[1, 2, 3, 4, 5, 6]);
+        memory.hold(&items(&[1, 2, 3, 4]), true);
+        assert_eq!(memory.resume(&prompt, true), Resume { at: 2, slot: Some(0) });
+        assert_eq!(memory.resume(&prompt, false), Resume { at: 4, slot: None });
+        memory.kept.clear();
+        assert_eq!(memory.resume(&prompt, true), Resume { at: 0, slot: None });
     }
 
     #[test]

@@ -68,6 +68,11 @@ impl Sampler {
         Ok(Self { sampling, random: SplitMix(sampling.seed) })
     }
 
+    /// Whether the largest logit decides, whatever the others are and whatever was said.
+    pub fn takes_the_likeliest(&self) -> bool {
+        self.sampling.temperature == 0.0 && self.sampling.repetition_penalty == 1.0
+    }
+
     /// The id of the next token, from the logits of all and the ids of those already said.
     ///
     /// # Errors
@@ -79,9 +84,8 @@ impl Sampler {
         let Some(best) = candidates.iter().copied().min_by(likelier) else {
             return Err(Error::internal("The model gave no logits; report this."));
         };
-        if !best.logit.is_finite() || candidates.iter().any(|candidate| candidate.logit.is_nan()) {
-            return Err(Error::internal("The model's logits are not numbers; try another model, or report this."));
-        }
+        let is_number = candidates.iter().all(|candidate| !candidate.logit.is_nan());
+        checked(best.id, if is_number { best.logit } else { f32::NAN })?;
         if self.sampling.temperature == 0.0 {
             return Ok(best.id);
         }
@@ -132,6 +136,17 @@ impl Sampler {
         }
         candidates.retain(|candidate| candidate.weight >= f64::from(min_p));
     }
+}
+
+/// The id of the likeliest token, for which its logit must speak.
+///
+/// # Errors
+/// An internal error when that is not a number.
+pub fn checked(id: u32, logit: f32) -> Result<u32> {
+    if logit.is_finite() {
+        return Ok(id);
+    }
+    Err(Error::internal("The model's logits are not numbers; try another model, or report this."))
 }
 
 /// Likeliest first, of equally likely ones the lowest id. The sum with zero makes −0 and 0 the same.

@@ -129,7 +129,7 @@ pub fn picture([width, height, seed]: [u32; 3]) -> Rgb {
 pub fn executors() -> Vec<AnyExecutor> {
     let cpu = |isa| AnyExecutor::Cpu(Box::new(Cpu::with(isa, Pool::new(2))));
     let cpus = Isa::available().into_iter().map(cpu);
-    std::iter::once(AnyExecutor::Reference(Reference::default())).chain(cpus).chain(crate::adapter::gpu()).collect()
+    std::iter::once(AnyExecutor::Reference(Reference::default())).chain(cpus).chain(crate::adapter::gpus()).collect()
 }
 
 /// `cargo xtask fixtures --check` names others than the committed ones.

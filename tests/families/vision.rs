@@ -9,7 +9,10 @@ use loupe::{
 };
 use sha2::{Digest, Sha256};
 
-use crate::fixture::{Case, FAMILIES, Family, executors, picture, three_rows};
+use crate::{
+    adapter::rounding,
+    fixture::{Case, FAMILIES, Family, executors, picture, three_rows},
+};
 
 /// Both sides round each product and sum to f32. Over a dot product of n terms, errors of random sign grow as √n·2⁻²⁴; the
 /// longest has 768 terms, a value passes through about six such sums in each of up to five layers, and each side errs on its
@@ -77,6 +80,7 @@ fn every_layer_and_row_is_the_originals() {
         let executors = executors();
         let best = executors.iter().rposition(|executor| matches!(executor, AnyExecutor::Cpu(_)));
         for (nth, executor) in executors.into_iter().enumerate() {
+            let bound = BOUND + rounding(&executor);
             let mut model = open(&family, executor);
             let mut checked = 0;
             // The reference and the machine's best instructions see all, the others what the fixture has most of.
@@ -84,7 +88,7 @@ fn every_layer_and_row_is_the_originals() {
             for case in cases {
                 let (views, _) = looked_at(&model, &family, case);
                 for (i, view) in views.iter().enumerate() {
-                    checked += encode(&mut model, &family, &format!("{}.view.{i}", case.name), view);
+                    checked += encode(&mut model, &family, &format!("{}.view.{i}", case.name), view, bound);
                 }
             }
             // Of two cases every view's embedding, layers and rows.
@@ -95,7 +99,7 @@ fn every_layer_and_row_is_the_originals() {
 }
 
 /// Encodes a view and compares what the fixture has of it; how many stages that was.
-fn encode(model: &mut Model, family: &Family, view: &str, pixels: &Rgb) -> usize {
+fn encode(model: &mut Model, family: &Family, view: &str, pixels: &Rgb, bound: f32) -> usize {
     let vision = &model.config.vision;
     let (width, layers, deep) = (vision.layer.width, vision.layers, model.config.text.layer.width);
     let patches = patch_rows(pixels, vision.patch as u32, &model.normalise).unwrap();
@@ -108,7 +112,7 @@ fn encode(model: &mut Model, family: &Family, view: &str, pixels: &Rgb) -> usize
     for (theirs, ours) in stages {
         let name = format!("{view}.{theirs}");
         if family.floats(&name).is_some() {
-            family.check(&name, &three_rows(trace.values(&ours).unwrap(), width), BOUND);
+            family.check(&name, &three_rows(trace.values(&ours).unwrap(), width), bound);
             checked += 1;
         }
     }
@@ -116,6 +120,6 @@ fn encode(model: &mut Model, family: &Family, view: &str, pixels: &Rgb) -> usize
     let scale = model.config.text.embedding_scale.unwrap_or(1.0);
     let rows = if rows.len() / deep <= 8 { rows } else { three_rows(&rows, deep) };
     let rows: Vec<f32> = rows.into_iter().map(|value| value * scale).collect();
-    family.check(&format!("{view}.rows"), &rows, BOUND);
+    family.check(&format!("{view}.rows"), &rows, bound);
     checked + 1
 }

@@ -4,6 +4,7 @@
 #![cfg(feature = "gpu")]
 #![allow(clippy::unwrap_used)]
 
+mod ahead;
 mod attention;
 mod device;
 mod shaders;
@@ -12,7 +13,10 @@ mod weights;
 
 use std::io::Write;
 
-use loupe::{ErrorKind, exec::gpu::Native};
+use loupe::{
+    ErrorKind,
+    exec::gpu::{Native, Wish},
+};
 
 /// This machine's GPU.
 fn native() -> Option<Native> {
@@ -26,6 +30,14 @@ fn native() -> Option<Native> {
         }
     }
 }
+
+/// What may be wanted of a GPU.
+const WISHES: [Wish; 4] = [
+    Wish { f16: None, subgroups: None },
+    Wish { f16: Some(false), subgroups: None },
+    Wish { f16: None, subgroups: Some(false) },
+    Wish::PLAIN,
+];
 
 /// Numbers in −1…1 that look random and are the same on every machine.
 fn noise(seed: u64, len: usize) -> Vec<f32> {

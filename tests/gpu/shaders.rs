@@ -2,25 +2,32 @@
 //!
 //! naga is Firefox's compiler and wgpu's. It does not check that barriers are reached by all threads alike, as Chrome's does.
 
-use loupe::exec::gpu::{Format, kernels::Kernel};
+use loupe::exec::gpu::{Format, Variant, kernels::Kernel};
 use naga::{
     AddressSpace,
     valid::{Capabilities, ValidationFlags, Validator},
 };
 
-pub fn texts() -> Vec<(String, String)> {
+/// What every GPU can do, and what some can.
+pub const VARIANTS: [Variant; 2] = [Variant { f16: false, subgroups: None }, Variant { f16: true, subgroups: Some(4) }];
+
+pub fn texts(variant: Variant) -> Vec<(String, String)> {
     let formats = |kernel: Kernel| match kernel.reads_weights() {
         true => Format::ALL.map(Some).to_vec(),
         false => vec![None],
     };
-    let each = |kernel: Kernel| formats(kernel).into_iter().map(move |f| (format!("{kernel:?} {f:?}"), kernel.wgsl(f)));
+    let each = |kernel: Kernel| {
+        formats(kernel).into_iter().map(move |f| (format!("{kernel:?} {f:?}"), kernel.wgsl(f, variant)))
+    };
     Kernel::ALL.into_iter().flat_map(each).collect()
 }
 
 #[test]
 fn every_kernel_is_valid_and_within_the_least_limits() {
     let mut wrong = Vec::new();
-    for (name, text) in texts() {
+    for (variant, (name, text)) in
+        VARIANTS.into_iter().flat_map(|variant| texts(variant).into_iter().map(move |t| (variant, t)))
+    {
         let module = match naga::front::wgsl::parse_str(&text) {
             Ok(module) => module,
             Err(error) => {
@@ -29,7 +36,10 @@ fn every_kernel_is_valid_and_within_the_least_limits() {
             }
         };
         // Halves in memory that become f32 in registers are part of WebGPU, whatever naga calls them.
-        let granted = Capabilities::SHADER_FLOAT16_IN_FLOAT32;
+        let mut granted = Capabilities::SHADER_FLOAT16_IN_FLOAT32;
+        if variant.f16 {
+            granted |= Capabilities::SHADER_FLOAT16 | Capabilities::SUBGROUP;
+        }
         let info = Validator::new(ValidationFlags::all(), granted).validate(&module);
         if let Err(error) = info {
             wrong.push(format!("{name}: {}", error.emit_to_string(&text)));
@@ -45,19 +55,19 @@ fn every_kernel_is_valid_and_within_the_least_limits() {
         }
         // Chrome wants `enable` lines for these, and not every GPU has them.
         for feature in ["enable ", "subgroup", "f16>", "requires "] {
-            if text.contains(feature) {
+            if !variant.f16 && text.contains(feature) {
                 wrong.push(format!("{name}: asks for `{feature}`"));
             }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(texts().len() > 30, "{} texts", texts().len());
+    assert!(texts(VARIANTS[0]).len() > 30);
 }
 
 #[test]
 fn every_file_of_a_kernel_is_one_of_the_list() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/exec/gpu/wgsl");
-    let texts: Vec<String> = texts().into_iter().map(|(_, text)| text).collect();
+    let texts: Vec<String> = VARIANTS.into_iter().flat_map(texts).map(|(_, text)| text).collect();
     for folder in [folder.to_owned(), format!("{folder}/format"), format!("{folder}/shared")] {
         for entry in std::fs::read_dir(folder).unwrap().flatten().filter(|e| e.path().is_file()) {
             let text = std::fs::read_to_string(entry.path()).unwrap();

@@ -8,7 +8,7 @@ use std::{
 
 use loupe::exec::gpu::prologue;
 
-use crate::shaders::texts;
+use crate::shaders::{VARIANTS, texts};
 
 #[test]
 fn every_kernel_is_accepted_by_chromium() {
@@ -18,7 +18,7 @@ fn every_kernel_is_accepted_by_chromium() {
         writeln!(std::io::stderr(), "skipped: Dawn is not installed (npm ci in tests/dawn)").ok();
         return;
     }
-    assert_eq!(check(&folder, &texts()), "");
+    assert_eq!(check(&folder, &VARIANTS.into_iter().flat_map(texts).collect::<Vec<_>>()), "");
     // Accepted by naga, and by every native test.
     let parting = "@compute @workgroup_size(64) fn main(@builtin(local_invocation_index) thread: u32) {
         if (thread < 7u) { return; }

@@ -1,7 +1,7 @@
 //! Whether a GPU computes what it should, asked before a model is trusted to it: drivers are wrong more often than
 //! processors.
 
-use super::{Device, Gpu};
+use super::{Device, Gpu, Wish};
 use crate::{
     error::{Error, ErrorKind, Result},
     exec::{Executor, Input, cpu::blocks},
@@ -21,8 +21,8 @@ impl<D: Device> Gpu<D> {
     ///
     /// # Errors
     /// Of kind [`Gpu`](ErrorKind::Gpu) when it did not, or whatever it failed with.
-    pub async fn checked(device: D) -> Result<Self> {
-        let mut gpu = Self::on(device);
+    pub async fn checked(device: D, wish: Wish) -> Result<Self> {
+        let mut gpu = Self::on(device, wish);
         let mut g = Builder::default();
         let x = g.input("x", Rows::Tokens, COLS);
         let w = g.weight("w", [OUTS, COLS]);
@@ -42,7 +42,7 @@ impl<D: Device> Gpu<D> {
                 );
             }
         }
-        Ok(Self::on(gpu.device))
+        Ok(Self::on(gpu.device, wish))
     }
 }
 

@@ -16,7 +16,7 @@ impl<D: Device> Held<D> {
     }
 }
 
-/// A cache, and how many of its numbers were written.
+/// A cache of halves, two to a word, and how many of its words were written.
 struct Cache<D: Device> {
     held: Option<Held<D>>,
     len: usize,
@@ -27,6 +27,8 @@ pub struct Memory<D: Device> {
     pub arena: Option<Held<D>>,
     pub given: Option<Held<D>>,
     pub params: Option<Held<D>>,
+    /// What the last top-k found: see `wgsl/topk.wgsl`.
+    pub found: Option<Held<D>>,
     pub moved: bool,
     caches: Vec<Cache<D>>,
     states: Vec<Option<Held<D>>>,
@@ -39,6 +41,7 @@ impl<D: Device> Default for Memory<D> {
             arena: None,
             given: None,
             params: None,
+            found: None,
             moved: false,
             caches: Vec::new(),
             states: Vec::new(),
@@ -47,7 +50,7 @@ impl<D: Device> Default for Memory<D> {
     }
 }
 
-/// Bytes of so many numbers, refused when no binding can reach them.
+/// Bytes of so many words, refused when no binding can reach them.
 fn bytes_of<D: Device>(device: &D, len: usize) -> Result<u64> {
     let bytes = len as u64 * 4;
     if bytes > device.about().binding.min(device.about().buffer) {
@@ -80,7 +83,7 @@ impl<D: Device> Memory<D> {
         Ok(())
     }
 
-    /// Room for what a call gives, and for the parameters of so many kernels.
+    /// Room for what a call gives, for the parameters of so many kernels, and for what is found.
     pub fn reserve_given(&mut self, device: &D, len: usize, kernels: usize) -> Result<()> {
         self.moved |= reserve(device, &mut self.given, bytes_of(device, len)?)?;
         let bytes = kernels.max(1) as u64 * 256;
@@ -88,10 +91,13 @@ impl<D: Device> Memory<D> {
             self.params = Some(Held { buffer: device.uniforms(bytes), bytes });
             self.moved = true;
         }
+        if self.found.is_none() {
+            self.found = Some(hold(device, 256)?);
+        }
         Ok(())
     }
 
-    /// Room for `count` more numbers of a cache from number `at` on, which must follow what was written.
+    /// Room for `count` more words of a cache from word `at` on, which must follow what was written.
     pub fn reserve_cache(
         &mut self,
         device: &D,

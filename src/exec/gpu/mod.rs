@@ -19,7 +19,10 @@ mod variant;
 mod walk;
 mod weights;
 
-use std::collections::HashMap;
+use std::{
+    collections::{HashMap, VecDeque},
+    pin::Pin,
+};
 
 use web_time::Instant;
 
@@ -38,7 +41,7 @@ use self::{
     record::{Record, Slot},
     weights::Weights,
 };
-use super::{Executor, Input, cpu::rope::Tables};
+use super::{Ahead, Executor, Found, Input, cpu::rope::Tables};
 use crate::{
     error::{Error, Result},
     gguf::Tensor,
@@ -48,6 +51,7 @@ use crate::{
 /// The executor. See the module.
 pub struct Gpu<D: Device = Here> {
     device: D,
+    why: Vec<String>,
     pipelines: Pipelines<D>,
     weights: Weights<D>,
     memory: Memory<D>,
@@ -55,16 +59,32 @@ pub struct Gpu<D: Device = Here> {
     plans: Vec<Bound>,
     binds: HashMap<Bindings, D::Bind>,
     outputs: Vec<Output>,
+    /// What runs that were begun ahead will have found, the earliest first.
+    begun: VecDeque<Reading>,
 }
 
 /// What is bound to a kernel: its place among the pipelines, its parameters' place, and its buffers.
 type Bindings = (usize, usize, Vec<(u32, Slot)>);
 
-/// Where a result of the last run lies, in numbers.
+/// Where a result of the last run lies: numbers of the arena, or the first rows of a cache.
 #[derive(Clone, Copy)]
 enum Output {
     Arena(Place),
-    Cache { id: usize, len: usize },
+    Cache { id: usize, rows: usize, cols: usize },
+}
+
+impl Output {
+    /// Its numbers, from the bytes that lie there.
+    fn numbers(self, bytes: &[u8]) -> Vec<f32> {
+        match self {
+            Self::Arena(_) => bytes.as_chunks().0.iter().map(|x| f32::from_le_bytes(*x)).collect(),
+            Self::Cache { cols, .. } => {
+                let half = |x: &[u8; 2]| half::f16::from_le_bytes(*x).to_f32();
+                let rows = bytes.chunks_exact(cols.next_multiple_of(2).max(2) * 2);
+                rows.flat_map(|row| row.as_chunks().0[..cols].iter().map(half)).collect()
+            }
+        }
+    }
 }
 
 /// A plan bound to weights, and laid out for the sizes of a call.
@@ -75,6 +95,8 @@ pub struct Bound {
     /// The sizes that `places` are for.
     sizes: Option<(usize, usize)>,
     places: Vec<Option<Place>>,
+    /// Where a node may keep what only it needs.
+    scratch: usize,
     elements: usize,
 }
 
@@ -102,6 +124,9 @@ impl Bound {
                 self.elements += len;
             }
         }
+        self.scratch = self.elements;
+        let read = |value: crate::graph::Value| plan.graph().nodes[value.index()].cols;
+        self.elements += plan.graph().nodes.iter().map(|node| walk::scratch(node, read, live)).max().unwrap_or(0);
         self.sizes = Some(sizes);
     }
 }
@@ -112,29 +137,37 @@ impl Gpu<Native> {
     ///
     /// # Errors
     /// When there is none, or it cannot be used.
-    pub async fn open() -> Result<Self> {
-        Ok(Self::on(Native::open().await?))
+    pub async fn open(wish: Wish) -> Result<Self> {
+        Ok(Self::on(Native::open().await?, wish))
     }
 }
 
 impl<D: Device> Gpu<D> {
-    /// On this device.
-    pub fn on(device: D) -> Self {
+    /// On this device, with what of its features is wanted.
+    pub fn on(device: D, wish: Wish) -> Self {
+        let (variant, why) = Variant::choose(&device.about().features, wish);
         Self {
             device,
-            pipelines: Pipelines::default(),
+            why,
+            pipelines: Pipelines::new(variant),
             weights: Weights::default(),
             memory: Memory::default(),
             turns: Tables::default(),
             plans: Vec::new(),
             binds: HashMap::new(),
             outputs: Vec::new(),
+            begun: VecDeque::new(),
         }
     }
 
     /// The device.
     pub fn device(&self) -> &D {
         &self.device
+    }
+
+    /// The device again, on which nothing of this executor's is left.
+    pub fn into_device(self) -> D {
+        self.device
     }
 
     /// Resolves once the weights are in their places and the kernels known so far are compiled.
@@ -153,7 +186,12 @@ impl<D: Device> Gpu<D> {
 
     /// Which of the kernels' variants is used.
     pub fn kernels(&self) -> String {
-        Variant::default().name()
+        self.pipelines.variant().name()
+    }
+
+    /// Why this variant: a reason for each feature that is used or not.
+    pub fn why(&self) -> &[String] {
+        &self.why
     }
 
     /// The plan's place among those bound.
@@ -170,7 +208,9 @@ impl<D: Device> Gpu<D> {
     fn find(plan: &Plan, bound: &Bound, live: &Live, at: usize) -> Option<Output> {
         let node = &plan.graph().nodes[at];
         Some(match node.op {
-            Op::Store { cache, .. } => Output::Cache { id: cache.0 as usize, len: node.rows.resolve(live) * node.cols },
+            Op::Store { cache, .. } => {
+                Output::Cache { id: cache.0 as usize, rows: node.rows.resolve(live), cols: node.cols }
+            }
             _ => Output::Arena(bound.place(at)?),
         })
     }
@@ -179,7 +219,7 @@ impl<D: Device> Gpu<D> {
     fn part(&self, output: Output) -> Option<Part<'_, D::Buffer>> {
         let (held, start, len) = match output {
             Output::Arena(place) => (self.memory.arena.as_ref()?, place.start, place.len),
-            Output::Cache { id, len } => (self.memory.cache(id)?, 0, len),
+            Output::Cache { id, rows, cols } => (self.memory.cache(id)?, 0, rows * cols.div_ceil(2)),
         };
         (len > 0).then(|| Part { buffer: &held.buffer, start: start as u64 * 4, len: len as u64 * 4 })
     }
@@ -191,6 +231,7 @@ impl<D: Device> Gpu<D> {
         live: &Live,
         inputs: &[(&str, Input)],
         trace: &mut Option<&mut Trace>,
+        ahead: bool,
     ) -> Result<()> {
         self.outputs.clear();
         bound.lay_out(plan, live);
@@ -207,7 +248,7 @@ impl<D: Device> Gpu<D> {
             })?;
             let (Some(trace), Some(start)) = (trace.as_deref_mut(), start) else { continue };
             // Traced, each node is a submission of its own, and waited for.
-            self.submit(&std::mem::take(&mut record))?;
+            self.submit(&std::mem::take(&mut record), false)?;
             let values = self.wait_for(Self::find(plan, bound, live, at), trace.keep_values)?;
             trace.entries.push(Entry {
                 name: node.name.clone(),
@@ -218,19 +259,22 @@ impl<D: Device> Gpu<D> {
                 values,
             });
         }
-        self.submit(&record)?;
+        let reading = self.submit(&record, ahead)?;
+        self.begun.extend(reading);
         self.outputs.extend(plan.graph().outputs.iter().filter_map(|v| Self::find(plan, bound, live, v.index())));
         Ok(())
     }
 
-    /// Hands the device all that was recorded.
-    fn submit(&mut self, record: &Record) -> Result<()> {
+    /// Hands the device all that was recorded; what it finds, if that is to be read.
+    fn submit(&mut self, record: &Record, read: bool) -> Result<Option<Reading>> {
         self.memory.reserve_given(&self.device, record.given.len(), record.works.len())?;
         if std::mem::take(&mut self.memory.moved) {
             self.binds.clear();
         }
         let Self { device, pipelines, weights, memory, binds, .. } = self;
-        let (Some(arena), Some(given), Some(params)) = (&memory.arena, &memory.given, &memory.params) else {
+        let (Some(arena), Some(given), Some(params), Some(found)) =
+            (&memory.arena, &memory.given, &memory.params, &memory.found)
+        else {
             return Err(Error::internal("The GPU's memory was not reserved; report this."));
         };
         for (start, numbers) in &record.inputs {
@@ -242,12 +286,13 @@ impl<D: Device> Gpu<D> {
         for (at, work) in record.works.iter().enumerate() {
             let own = bytes(work.params.iter().copied());
             all[at * 256..][..own.len()].copy_from_slice(&own);
-            let pipeline = pipelines.find(device, &work.variant);
+            let pipeline = pipelines.find(device, &work.shader);
             let key = (pipeline, at, work.slots.clone());
             if !binds.contains_key(&key) {
                 let slot = |&(binding, slot): &(u32, Slot)| {
                     let part = match slot {
                         Slot::Given => Some(given.whole()),
+                        Slot::Found => Some(found.whole()),
                         Slot::Cache(id) => memory.cache(id).map(memory::Held::whole),
                         Slot::State(id) => memory.state(id).map(memory::Held::whole),
                         Slot::Weight { at, part, stream } => {
@@ -272,20 +317,42 @@ impl<D: Device> Gpu<D> {
             bind: &binds[key],
             groups: *groups,
         });
-        device.submit(&clears.chain(dispatches).collect::<Vec<_>>());
-        device.fault().map_or(Ok(()), |fault| Err(fault.error()))
+        let steps = clears.chain(dispatches).collect::<Vec<_>>();
+        let reading = if read {
+            Some(device.submit_and_read(&steps, Part { buffer: &found.buffer, start: 0, len: 8 }))
+        } else {
+            device.submit(&steps);
+            None
+        };
+        device.fault().map_or(Ok(reading), |fault| Err(fault.error()))
+    }
+
+    fn run_plan(
+        &mut self,
+        plan: &Plan,
+        live: &Live,
+        inputs: &[(&str, Input)],
+        mut trace: Option<&mut Trace>,
+        ahead: bool,
+    ) -> Result<()> {
+        let at = self.bind(plan)?;
+        // Taken out while the nodes run: they need the rest of the executor whole.
+        let mut bound = std::mem::take(&mut self.plans[at]);
+        let result = self.run_bound(plan, &mut bound, live, inputs, &mut trace, ahead);
+        self.plans[at] = bound;
+        result
     }
 
     /// Waits for a result, where the machine can wait; its numbers if they are wanted.
     fn wait_for(&self, output: Option<Output>, wanted: bool) -> Result<Option<Vec<f32>>> {
-        let Some(mut part) = output.and_then(|output| self.part(output)) else {
+        let Some((output, mut part)) = output.and_then(|output| Some((output, self.part(output)?))) else {
             return Ok(wanted.then(Vec::new));
         };
         if !wanted {
             part.len = 4;
         }
         let read = self.device.read_now(part).transpose()?;
-        Ok(read.filter(|_| wanted).map(|bytes| floats(&bytes)))
+        Ok(read.filter(|_| wanted).map(|bytes| output.numbers(&bytes)))
     }
 }
 
@@ -297,13 +364,9 @@ impl<D: Device> Executor for Gpu<D> {
         self.weights.insert(&self.device, name, tensor)
     }
 
-    fn run(&mut self, plan: &Plan, live: &Live, inputs: &[(&str, Input)], mut trace: Option<&mut Trace>) -> Result<()> {
-        let at = self.bind(plan)?;
-        // Taken out while the nodes run: they need the rest of the executor whole.
-        let mut bound = std::mem::take(&mut self.plans[at]);
-        let result = self.run_bound(plan, &mut bound, live, inputs, &mut trace);
-        self.plans[at] = bound;
-        result
+    fn run(&mut self, plan: &Plan, live: &Live, inputs: &[(&str, Input)], trace: Option<&mut Trace>) -> Result<()> {
+        self.begun.clear();
+        self.run_plan(plan, live, inputs, trace, false)
     }
 
     fn keep(&mut self, slot: usize) -> Result<()> {
@@ -319,15 +382,37 @@ impl<D: Device> Executor for Gpu<D> {
         let output = output.ok_or_else(|| Error::internal("A result was read that no run left; report this."))?;
         match self.part(output) {
             None => Ok(vec![]),
-            Some(part) => self.device.submit_and_read(&[], part).await.map(|bytes| floats(&bytes)),
+            Some(part) => self.device.submit_and_read(&[], part).await.map(|bytes| output.numbers(&bytes)),
         }
+    }
+}
+
+impl<D: Device> Ahead for Gpu<D> {
+    fn begin(&mut self, plan: &Plan, live: &Live, inputs: &[(&str, Input)]) -> Result<()> {
+        self.run_plan(plan, live, inputs, None, true)
+    }
+
+    fn begun(&self) -> usize {
+        self.begun.len()
+    }
+
+    fn next(&mut self) -> Pin<Box<dyn Future<Output = Result<Found>>>> {
+        let reading = self.begun.pop_front();
+        Box::pin(async move {
+            let missing = || Error::internal("A step was awaited that was not begun; report this.");
+            let bytes = reading.ok_or_else(missing)?.await?;
+            match bytes.as_chunks().0 {
+                [id, value] => Ok(Found { id: u32::from_le_bytes(*id), value: f32::from_le_bytes(*value) }),
+                _ => Err(missing()),
+            }
+        })
+    }
+
+    fn give_up(&mut self) {
+        self.begun.clear();
     }
 }
 
 fn bytes(words: impl Iterator<Item = u32>) -> Vec<u8> {
     words.flat_map(u32::to_le_bytes).collect()
-}
-
-fn floats(bytes: &[u8]) -> Vec<f32> {
-    bytes.as_chunks().0.iter().map(|x| f32::from_le_bytes(*x)).collect()
 }

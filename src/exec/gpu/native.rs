@@ -108,6 +108,12 @@ impl Native {
         self
     }
 
+    /// Bytes of the GPU's memory that are in use once all is done, if its driver's allocator tells.
+    pub fn allocated(&self) -> Option<u64> {
+        self.device.poll(wgpu::PollType::wait_indefinitely()).ok();
+        self.device.generate_allocator_report().map(|report| report.total_allocated_bytes)
+    }
+
     /// Gives the GPU up, as if it were lost.
     pub fn destroy(&self) {
         self.device.destroy();

@@ -1,6 +1,6 @@
 //! What a run is to do, written down node by node before the GPU is told any of it.
 
-use super::kernels::Variant;
+use super::kernels::Shader;
 use crate::graph::Turn;
 
 /// A buffer that a kernel works on.
@@ -10,6 +10,8 @@ pub enum Slot {
     Given,
     /// A stream of a part of a weight.
     Weight { at: usize, part: usize, stream: usize },
+    /// What the last top-k found.
+    Found,
     /// A cache, by its number.
     Cache(usize),
     /// A state, by its number.
@@ -18,7 +20,7 @@ pub enum Slot {
 
 /// One dispatch: parameters are binding 0, the arena is binding 1.
 pub struct Work {
-    pub variant: Variant,
+    pub shader: Shader,
     pub params: Vec<u32>,
     /// What is bound beside those two.
     pub slots: Vec<(u32, Slot)>,

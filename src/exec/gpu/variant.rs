@@ -18,13 +18,11 @@ pub struct Wish {
     pub f16: Option<bool>,
     /// See [`Features::subgroups`].
     pub subgroups: Option<bool>,
-    /// See [`Features::dot4`].
-    pub dot4: Option<bool>,
 }
 
 impl Wish {
     /// What every GPU can do, and no more.
-    pub const PLAIN: Self = Self { f16: Some(false), subgroups: Some(false), dot4: Some(false) };
+    pub const PLAIN: Self = Self { f16: Some(false), subgroups: Some(false) };
 }
 
 /// What the kernels use.
@@ -34,8 +32,6 @@ pub struct Variant {
     pub f16: bool,
     /// Sums go through subgroups, of this many threads or more: a power of two, at most 64.
     pub subgroups: Option<u32>,
-    /// Layers of few rows multiply bytes, to which activations are rounded.
-    pub dot4: bool,
 }
 
 /// Of a smaller subgroup nothing is gained: barriers would be as many.
@@ -45,32 +41,29 @@ impl Variant {
     /// What a GPU of these features is to use, and a reason for each.
     pub fn choose(features: &Features, wish: Wish) -> (Self, Vec<String>) {
         let mut why = Vec::new();
-        let mut choose = |name: &str, there: bool, wished: Option<bool>, serves: Result<(), &str>| {
-            let (taken, reason) = match (there, wished, serves) {
-                (_, Some(false), _) => (false, "not wanted"),
-                (false, _, _) => (false, "not on this GPU"),
-                (true, Some(true), _) => (true, "wanted"),
-                (true, None, Ok(())) => (true, "on this GPU"),
-                (true, None, Err(reason)) => (false, reason),
+        let mut choose = |name: &str, there: bool, wished: Option<bool>| {
+            let taken = there && wished != Some(false);
+            let reason = match (there, wished) {
+                (false, _) => "not on this GPU",
+                (true, Some(false)) => "not wanted",
+                (true, _) => "on this GPU",
             };
             why.push(format!("{} {name}: {reason}", if taken { "with" } else { "without" }));
             taken
         };
         let least = features.subgroups.map(|(least, _)| least.min(64)).filter(|&least| least >= FEWEST);
-        let variant = Self {
-            f16: choose("f16", features.f16, wish.f16, Ok(())),
-            subgroups: least.filter(|_| choose("subgroups", least.is_some(), wish.subgroups, Ok(()))),
-            // It rounds activations, and on some GPUs (Apple's) it is slower.
-            dot4: choose("dot4", features.dot4, wish.dot4, Err("only where it is asked for")),
-        };
-        (variant, why)
+        let f16 = choose("f16", features.f16, wish.f16);
+        let subgroups = choose("subgroups", least.is_some(), wish.subgroups);
+        if features.dot4 {
+            why.push("without dot4: no kernel multiplies bytes".into());
+        }
+        (Self { f16, subgroups: least.filter(|_| subgroups) }, why)
     }
 
     /// In a few words, for reports.
     pub fn name(self) -> String {
         let subgroups = self.subgroups.map_or_else(String::new, |least| format!(", subgroups of {least}"));
-        let dot4 = if self.dot4 { ", dot4" } else { "" };
-        format!("{}{subgroups}{dot4}", if self.f16 { "f16" } else { "f32" })
+        format!("{}{subgroups}", if self.f16 { "f16" } else { "f32" })
     }
 }
 
@@ -84,7 +77,6 @@ mod tests {
         let least = |least| Features { subgroups: Some((least, 128)), ..Features::default() };
         let name = |features, wish| Variant::choose(&features, wish).0.name();
         assert_eq!(name(all, Wish::default()), "f16, subgroups of 8");
-        assert_eq!(name(all, Wish { dot4: Some(true), ..Wish::default() }), "f16, subgroups of 8, dot4");
         assert_eq!(name(all, Wish { f16: Some(false), ..Wish::default() }), "f32, subgroups of 8");
         assert_eq!(name(all, Wish::PLAIN), "f32");
         assert_eq!(name(Features::default(), Wish { f16: Some(true), ..Wish::default() }), "f32");
@@ -93,9 +85,6 @@ mod tests {
             [None, Some(4), Some(64)]
         );
         let (_, why) = Variant::choose(&all, Wish { subgroups: Some(false), ..Wish::default() });
-        assert_eq!(
-            why,
-            ["with f16: on this GPU", "without subgroups: not wanted", "without dot4: only where it is asked for"]
-        );
+        assert_eq!(why[..2], ["with f16: on this GPU", "without subgroups: not wanted"]);
     }
 }

@@ -3,7 +3,7 @@
 use super::{
     Bound, Gpu,
     device::Device,
-    kernels::{Kernel, Variant, act_code},
+    kernels::{Kernel, Shader, act_code},
     memory::Failure,
     record::{Record, Slot, Work, each, grid},
 };
@@ -16,6 +16,25 @@ use crate::{
 const FEW: usize = 4;
 /// Channels of a head that attention has room for.
 const WIDEST: usize = 256;
+
+/// Columns of a long row that a group of threads looks through for the largest.
+const PART: usize = 2048;
+
+/// Parts of a row that are looked through for the k largest of each; what they leave must be less than the row.
+fn parts(cols: usize, k: usize) -> usize {
+    if 4 * k > PART { 1 } else { cols.div_ceil(PART) }
+}
+
+/// Numbers of the arena that a node needs beside its value, for a short time.
+pub fn scratch(node: &Node, read: impl Fn(Value) -> usize, live: &Live) -> usize {
+    match node.op {
+        Op::TopK { x, k } => match parts(read(x), k) {
+            1 => 0,
+            parts => node.rows.resolve(live) * parts * k * 2,
+        },
+        _ => 0,
+    }
+}
 
 /// What the nodes of one run see.
 pub struct Call<'a> {
@@ -58,6 +77,11 @@ impl<'a> Call<'a> {
         if inside { Ok(given) } else { Err("an index names a row that is not there".into()) }
     }
 
+    /// Whether an index is what the run before found.
+    fn is_found(&self, name: &str) -> bool {
+        self.inputs.iter().any(|(n, input)| *n == name && matches!(input, Input::Found))
+    }
+
     /// The only stream of a weight of f32 in one part.
     fn floats<D: Device>(&self, gpu: &Gpu<D>, id: Option<WeightId>) -> Result<Slot, Failure> {
         let Some(id) = id else { return Ok(Slot::Given) };
@@ -69,8 +93,8 @@ impl<'a> Call<'a> {
 }
 
 fn work(kernel: Kernel, constants: &[(&'static str, u32)], params: &[usize], groups: [u32; 3]) -> Work {
-    let variant = Variant { kernel, format: None, constants: constants.to_vec() };
-    Work { variant, params: params.iter().map(|&p| p as u32).collect(), slots: vec![], groups }
+    let shader = Shader { kernel, format: None, constants: constants.to_vec() };
+    Work { shader, params: params.iter().map(|&p| p as u32).collect(), slots: vec![], groups }
 }
 
 impl Work {
@@ -99,10 +123,16 @@ impl<D: Device> Gpu<D> {
         match node.op {
             Op::Input(name) => record.inputs.push((y, call.matrix(name, len)?)),
             Op::Constant(id) => return self.unpack(call, id, None, [y, rows], record),
+            Op::Embed(id) if call.is_found("ids") => {
+                if rows != 1 {
+                    return Err("one token was found, and more are to be read".into());
+                }
+                return self.unpack(call, id, Some((0, Slot::Found)), [y, rows], record);
+            }
             Op::Embed(id) => {
                 let ids = call.index("ids", rows, self.weights[call.bound.weight(id)].rows)?;
                 let index = record.give(ids.iter().copied());
-                return self.unpack(call, id, Some(index as usize), [y, rows], record);
+                return self.unpack(call, id, Some((index as usize, Slot::Given)), [y, rows], record);
             }
             Op::Linear { .. } => return self.linear(call, node, y, record),
             Op::Norm { x, kind, weight, bias, eps, groups } => {
@@ -123,11 +153,12 @@ impl<D: Device> Gpu<D> {
                 record.works.push(work(Kernel::Rope, &[("PAIRS", pairs)], &params, each(len)).with(2, Slot::Given));
             }
             Op::Store { x, cache } => {
-                // The node's own rows are those of the whole cache.
-                let (id, count, first) = (cache.0 as usize, call.rows(x) * cols, call.live.position * cols);
+                // The node's own rows are those of the whole cache, of which each is whole words.
+                let (id, words) = (cache.0 as usize, cols.div_ceil(2));
+                let (first, count) = (call.live.position * words, call.rows(x) * words);
                 self.memory.reserve_cache(&self.device, id, first, count)?;
                 if count > 0 {
-                    let store = work(Kernel::Store, &[], &[start(x)?, first, count], each(count));
+                    let store = work(Kernel::Store, &[], &[start(x)?, first, count, cols], each(count));
                     record.works.push(store.with(2, Slot::Cache(id)));
                 }
             }
@@ -185,10 +216,7 @@ impl<D: Device> Gpu<D> {
                     }
                 }
             }
-            Op::TopK { x, k } => {
-                let params = [start(x)?, y, call.node(x).cols, k];
-                record.works.push(work(Kernel::TopK, &[], &params, grid(rows)));
-            }
+            Op::TopK { x, k } => self.top_k(call, x, k, y, record)?,
         }
         Ok("f32")
     }
@@ -198,17 +226,18 @@ impl<D: Device> Gpu<D> {
         &self,
         call: &Call,
         id: WeightId,
-        index: Option<usize>,
+        index: Option<(usize, Slot)>,
         [y, rows]: [usize; 2],
         record: &mut Record,
     ) -> Result<&'static str, Failure> {
         let at = call.bound.weight(id);
         let weight = &self.weights[at];
         let constants = [("NAMED", u32::from(index.is_some()))];
+        let ((index, given), len) = (index.unwrap_or((0, Slot::Given)), rows * weight.cols.div_ceil(8));
         for (part, of) in weight.parts.iter().enumerate() {
-            let params = [y, rows, weight.cols, index.unwrap_or(0), of.first, of.count];
-            let unpack = work(Kernel::Unpack, &constants, &params, each(rows * weight.cols.div_ceil(8)));
-            record.works.push(self.reading(at, part, unpack.with(2, Slot::Given)));
+            let params = [y, len, weight.cols, index, of.first, of.count];
+            let unpack = work(Kernel::Unpack, &constants, &params, each(len));
+            record.works.push(self.reading(at, part, unpack.with(2, given)));
         }
         Ok(weight.how)
     }
@@ -242,8 +271,8 @@ impl<D: Device> Gpu<D> {
     fn attend<'a>(&self, call: &Call<'a>, node: &Node, y: usize, record: &mut Record<'a>) -> Result<(), Failure> {
         let Op::Attend { q, k, v, heads, kv_heads, scale, mask } = node.op else { return Err("not attention".into()) };
         let (rows, keys, dim) = (call.rows(q), call.rows(k), node.cols / heads);
-        if dim > WIDEST {
-            return Err("a head is wider than 256 channels".into());
+        if dim > WIDEST || dim % 2 == 1 {
+            return Err("a head is wider than 256 channels, or of an odd number of them".into());
         }
         let cache = |value: Value| match call.node(value).op {
             Op::Store { cache, .. } => Some(Slot::Cache(cache.0 as usize)),
@@ -269,6 +298,24 @@ impl<D: Device> Gpu<D> {
         Ok(())
     }
 
+    /// The largest of each row: of parts of it first, if it is long.
+    fn top_k(&self, call: &Call, x: Value, k: usize, y: usize, record: &mut Record) -> Result<(), Failure> {
+        let (x, rows, cols) = (call.start(x)? as usize, call.rows(x), call.node(x).cols);
+        let mut add = |[pairs, last]: [u32; 2], [x, y, cols, part]: [usize; 4]| {
+            let constants = [("PAIRS", pairs), ("LAST", last)];
+            let groups = [cols.div_ceil(part) as u32, rows as u32, 1];
+            record.works.push(work(Kernel::TopK, &constants, &[x, y, cols, k, part], groups).with(2, Slot::Found));
+        };
+        match parts(cols, k) {
+            1 => add([0, 1], [x, y, cols, cols]),
+            parts => {
+                add([0, 0], [x, call.bound.scratch, cols, PART]);
+                add([1, 1], [call.bound.scratch, y, parts * k, parts * k]);
+            }
+        }
+        Ok(())
+    }
+
     /// The place of the cosines and sines of a call's positions.
     fn turn(&mut self, call: &Call, turn: Turn, rows: usize, record: &mut Record) -> u32 {
         let factors = turn.factors.map(|id| {
@@ -283,7 +330,7 @@ impl<D: Device> Gpu<D> {
     /// Binds the streams of a part of a weight to a kernel that reads its format.
     fn reading(&self, at: usize, part: usize, mut work: Work) -> Work {
         let weight = &self.weights[at];
-        work.variant.format = Some(weight.format);
+        work.shader.format = Some(weight.format);
         let streams = 0..weight.parts[part].streams.len();
         work.slots.extend(streams.map(|stream| (3 + stream as u32, Slot::Weight { at, part, stream })));
         work

@@ -6,16 +6,14 @@ struct Params {
   // Whether a query sees no further than its own position, and how many rows are a window, if any are.
   causal: u32, window: u32, scale: f32,
 }
-@group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read_write> arena: array<f32>;
-@group(0) @binding(2) var<storage, read> keys: array<f32>;
-@group(0) @binding(3) var<storage, read> values: array<f32>;
+@group(0) @binding(2) var<storage, read> keys: array<u32>;
+@group(0) @binding(3) var<storage, read> values: array<u32>;
 
-// Channels of a head, at most 256.
+// Channels of a head: even, at most 256.
 override DIM: u32 = 64u;
 // Rows of q that a group takes: 1, or up to 8.
 override QUERIES: u32 = 8u;
-// Whether keys and values lie in caches, or in the arena.
+// Whether keys and values lie in caches, as halves, or in the arena.
 override CACHED: bool = false;
 
 // Below any score.
@@ -24,19 +22,22 @@ const NONE: f32 = -3.0e38;
 var<workgroup> query: array<vec4<f32>, 512>;
 // [query][key], scores and then e to them.
 var<workgroup> score: array<f32, 512>;
-// One number of each thread.
-var<workgroup> most: array<f32, 64>;
-var<workgroup> sums: array<f32, 64>;
-// By query: what earlier results are multiplied by.
+// By query: what earlier results are multiplied by; in the end, what they are divided by.
 var<workgroup> fade: array<f32, 8>;
+// Threads that bring a query's softmax up to date.
+const TEAM: u32 = 8u;
 
-fn key(at: u32) -> f32 {
-  if (CACHED) { return keys[at]; }
-  return arena[p.k + at];
+// Two neighbouring channels from an even one on.
+fn two_keys(at: u32) -> vec2<f32> {
+  if (CACHED) { return unpack2x16float(keys[at >> 1u]); }
+  return vec2<f32>(arena[p.k + at], arena[p.k + at + 1u]);
 }
 
 fn value(at: u32) -> f32 {
-  if (CACHED) { return values[at]; }
+  if (CACHED) {
+    let two = unpack2x16float(values[at >> 1u]);
+    return select(two.x, two.y, (at & 1u) == 1u);
+  }
   return arena[p.v + at];
 }
 
@@ -71,8 +72,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   // [channel/64][two fours of queries].
   var sum: array<vec4<f32>, 8>;
   // Of the query that this thread helps with: the largest score and the sum of e to the scores less that.
-  let own = thread / 8u;
-  let lane = thread % 8u;
+  let own = thread / TEAM;
+  let lane = thread % TEAM;
   var largest = NONE;
   var weight = 0.0;
 
@@ -83,10 +84,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var low = vec4<f32>(0.0);
     var high = vec4<f32>(0.0);
     let row = (min(at, p.keys - 1u) * p.kv_heads + kv_head) * DIM;
-    for (var c = 0u; c < DIM; c++) {
-      let k = key(row + c);
-      low += query[2u * c] * k;
-      if (QUERIES > 4u) { high += query[2u * c + 1u] * k; }
+    for (var c = 0u; c < DIM; c += 2u) {
+      let k = two_keys(row + c);
+      low += query[2u * c] * k.x + query[2u * c + 2u] * k.y;
+      if (QUERIES > 4u) { high += query[2u * c + 1u] * k.x + query[2u * c + 3u] * k.y; }
     }
     for (var i = 0u; i < QUERIES; i++) {
       let range = seen(first + i);
@@ -96,24 +97,20 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     workgroupBarrier();
 
     var highest = NONE;
-    for (var j = lane; j < 64u; j += 8u) { highest = max(highest, score[own * 64u + j]); }
-    most[thread] = highest;
-    workgroupBarrier();
+    for (var j = lane; j < 64u; j += TEAM) { highest = max(highest, score[own * 64u + j]); }
     let before = largest;
-    for (var j = 0u; j < 8u; j++) { largest = max(largest, most[own * 8u + j]); }
+    largest = max(largest, team_max(thread, highest));
     var share = 0.0;
-    for (var j = lane; j < 64u; j += 8u) {
+    for (var j = lane; j < 64u; j += TEAM) {
       let s = score[own * 64u + j];
       let e = select(exp(s - largest), 0.0, s <= NONE);
       score[own * 64u + j] = e;
       share += e;
     }
-    sums[thread] = share;
     let fading = exp(before - largest);
     if (lane == 0u) { fade[own] = fading; }
+    weight = weight * fading + team_sum(thread, share);
     workgroupBarrier();
-    weight *= fading;
-    for (var j = 0u; j < 8u; j++) { weight += sums[own * 8u + j]; }
 
     let fade_low = vec4<f32>(fade[0], fade[1], fade[2], fade[3]);
     let fade_high = vec4<f32>(fade[4], fade[5], fade[6], fade[7]);
@@ -134,14 +131,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     workgroupBarrier();
   }
 
-  if (lane == 0u) { sums[own] = weight; }
+  if (lane == 0u) { fade[own] = weight; }
   workgroupBarrier();
   for (var j = 0u; j < (DIM + 63u) / 64u; j++) {
     let c = 64u * j + thread;
     for (var i = 0u; i < QUERIES; i++) {
       let row = first + i;
       if (c < DIM && row < p.rows) {
-        arena[p.y + (row * p.heads + head) * DIM + c] = sum[2u * j + i / 4u][i & 3u] / sums[i];
+        arena[p.y + (row * p.heads + head) * DIM + c] = sum[2u * j + i / 4u][i & 3u] / fade[i];
       }
     }
   }

@@ -1,8 +1,6 @@
 // Each column with its own past: y[r] = Σ w[j]·x[r + j − TAPS + 1]; the state is the TAPS − 1 rows before x, and becomes
 // those before the next call. Grid: a thread for each column, which walks all rows.
 struct Params { x: u32, y: u32, rows: u32, cols: u32, taps: u32, stride: u32 }
-@group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read_write> arena: array<f32>;
 @group(0) @binding(2) var<storage, read_write> state: array<f32>;
 @group(0) @binding(3) var<storage, read> weight: array<f32>;
 

@@ -4,8 +4,6 @@ struct Params {
   q: u32, k: u32, v: u32, step: u32, beta: u32, y: u32,
   rows: u32, heads: u32, key_heads: u32, key: u32, value: u32,
 }
-@group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read_write> arena: array<f32>;
 @group(0) @binding(2) var<storage, read_write> state: array<f32>;
 @group(0) @binding(3) var<storage, read> rate: array<f32>;
 

@@ -1,14 +1,12 @@
 // act(x·Wᵀ + b) for many rows of x: y[row, first + out] for the `outs` rows of this part of W.
-// Grid: (outs/64, rows/64). A group unpacks 64 × 32 of W and of x into workgroup memory, 16 KiB together, which is all
-// that every browser grants; a thread keeps 4 × 4 sums. Tiles lie as [k/4][64] so that neighbours read neighbours.
+// Grid: (outs/64, rows/64). A group unpacks 64 × 32 of W and of x into workgroup memory, 16 KiB together in f32, which
+// is all that every browser grants; a thread keeps 4 × 4 sums. Tiles lie as [k/4][64] so that neighbours read neighbours.
 struct Params { x: u32, y: u32, cols: u32, outs: u32, first: u32, width: u32, rows: u32 }
-@group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read_write> arena: array<f32>;
 @group(0) @binding(2) var<storage, read> bias: array<f32>;
 
 override BIASED: bool = false;
-var<workgroup> left: array<vec4<f32>, 512>;
-var<workgroup> right: array<vec4<f32>, 512>;
+var<workgroup> left: array<Tile, 512>;
+var<workgroup> right: array<Tile, 512>;
 
 // Four numbers of a row of x, zeros beyond its end.
 fn four(row: u32, k: u32) -> vec4<f32> {
@@ -39,19 +37,19 @@ fn main(
     }
     var w = Eight();
     if (out < p.outs && e < eights) { w = eight(out * eights + e); }
-    left[2u * part * 64u + bring] = x.a;
-    left[(2u * part + 1u) * 64u + bring] = x.b;
-    right[2u * part * 64u + bring] = w.a;
-    right[(2u * part + 1u) * 64u + bring] = w.b;
+    left[2u * part * 64u + bring] = tile(x.a);
+    left[(2u * part + 1u) * 64u + bring] = tile(x.b);
+    right[2u * part * 64u + bring] = tile(w.a);
+    right[(2u * part + 1u) * 64u + bring] = tile(w.b);
     workgroupBarrier();
     for (var q = 0u; q < 8u; q++) {
       let base = q * 64u;
-      let b0 = right[base + at.x];
-      let b1 = right[base + at.x + 16u];
-      let b2 = right[base + at.x + 32u];
-      let b3 = right[base + at.x + 48u];
+      let b0 = vec4<f32>(right[base + at.x]);
+      let b1 = vec4<f32>(right[base + at.x + 16u]);
+      let b2 = vec4<f32>(right[base + at.x + 32u]);
+      let b3 = vec4<f32>(right[base + at.x + 48u]);
       for (var i = 0u; i < 4u; i++) {
-        let a = left[base + at.y + 16u * i];
+        let a = vec4<f32>(left[base + at.y + 16u * i]);
         sums[i] += vec4<f32>(dot(a, b0), dot(a, b1), dot(a, b2), dot(a, b3));
       }
     }

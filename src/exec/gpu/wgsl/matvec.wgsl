@@ -2,13 +2,10 @@
 // Grid: (outs/4 in x and y, rows in z). Sixteen threads share an output, taking every sixteenth eight of it, so that
 // neighbours read neighbouring words; a weight is read once for each row of x.
 struct Params { x: u32, y: u32, cols: u32, outs: u32, first: u32, width: u32, rows: u32 }
-@group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read_write> arena: array<f32>;
 @group(0) @binding(2) var<storage, read> bias: array<f32>;
 
 override BIASED: bool = false;
 const TEAM: u32 = 16u;
-var<workgroup> sums: array<f32, 64>;
 
 // Four numbers of a row of x, zeros beyond its end.
 fn four(row: u32, k: u32) -> vec4<f32> {
@@ -34,14 +31,8 @@ fn main(
       sum += dot(w.a, four(row, 8u * e)) + dot(w.b, four(row, 8u * e + 4u));
     }
   }
-  sums[thread] = sum;
-  workgroupBarrier();
-  for (var step = TEAM / 2u; step > 0u; step >>= 1u) {
-    if (lane < step) { sums[thread] += sums[thread + step]; }
-    workgroupBarrier();
-  }
+  sum = team_sum(thread, sum);
   if (lane == 0u && out < p.outs) {
-    var sum = sums[thread];
     if (BIASED) { sum += bias[p.first + out]; }
     arena[p.y + group.z * p.width + p.first + out] = act(sum);
   }

@@ -1,28 +1,13 @@
 // Groups of a row's columns, each divided by its root mean square (CENTRED: its mean taken off before), then times
 // weight and plus bias. Grid: a group of threads for each group of columns.
 struct Params { x: u32, y: u32, len: u32, count: u32, eps: f32 }
-@group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read_write> arena: array<f32>;
 @group(0) @binding(2) var<storage, read> weight: array<f32>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 
 override CENTRED: bool = false;
 override WEIGHTED: bool = false;
 override BIASED: bool = false;
-var<workgroup> sums: array<f32, 64>;
-
-// The sum of one number of each thread.
-fn total(thread: u32, x: f32) -> f32 {
-  sums[thread] = x;
-  workgroupBarrier();
-  for (var step = 32u; step > 0u; step >>= 1u) {
-    if (thread < step) { sums[thread] += sums[thread + step]; }
-    workgroupBarrier();
-  }
-  let all = sums[0];
-  workgroupBarrier();
-  return all;
-}
+const TEAM: u32 = 64u;
 
 @compute @workgroup_size(64)
 fn main(
@@ -37,14 +22,15 @@ fn main(
   if (CENTRED) {
     var sum = 0.0;
     for (var i = thread; i < p.len; i += 64u) { sum += arena[p.x + begin + i]; }
-    mean = total(thread, sum) / f32(p.len);
+    mean = team_sum(thread, sum) / f32(p.len);
+    workgroupBarrier();
   }
   var square = 0.0;
   for (var i = thread; i < p.len; i += 64u) {
     let x = arena[p.x + begin + i] - mean;
     square += x * x;
   }
-  let by = 1.0 / sqrt(total(thread, square) / f32(p.len) + p.eps);
+  let by = 1.0 / sqrt(team_sum(thread, square) / f32(p.len) + p.eps);
   if (id >= p.count) { return; }
   for (var i = thread; i < p.len; i += 64u) {
     var y = (arena[p.x + begin + i] - mean) * by;

@@ -1,16 +1,7 @@
-// The rows of x that an index names. Grid: a thread for each number.
+// The rows of x that an index names.
 struct Params { x: u32, y: u32, len: u32, cols: u32, index: u32 }
-@group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read_write> arena: array<f32>;
 @group(0) @binding(2) var<storage, read> given: array<u32>;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
-  @builtin(local_invocation_index) thread: u32,
-) {
-  let i = (group.y * groups.x + group.x) * 64u + thread;
-  if (i >= p.len) { return; }
+fn each(i: u32) {
   arena[p.y + i] = arena[p.x + given[p.index + i / p.cols] * p.cols + i % p.cols];
 }

@@ -1,16 +1,13 @@
-// x into a cache, from its element `to` on. Grid: a thread for each number.
-struct Params { x: u32, to: u32, len: u32 }
-@group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read_write> arena: array<f32>;
-@group(0) @binding(2) var<storage, read_write> cache: array<f32>;
+// Rows of x into a cache of halves, two to a word; a row begins with a word of its own. `each` is a word.
+struct Params { x: u32, to: u32, len: u32, cols: u32 }
+@group(0) @binding(2) var<storage, read_write> cache: array<u32>;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
-  @builtin(local_invocation_index) thread: u32,
-) {
-  let i = (group.y * groups.x + group.x) * 64u + thread;
-  if (i >= p.len) { return; }
-  cache[p.to + i] = arena[p.x + i];
+fn each(i: u32) {
+  let words = (p.cols + 1u) / 2u;
+  let column = i % words * 2u;
+  let at = p.x + i / words * p.cols + column;
+  let first = half_bits(arena[at]);
+  var second = 0u;
+  if (column + 1u < p.cols) { second = half_bits(arena[at + 1u]); }
+  cache[p.to + i] = first | (second << 16u);
 }

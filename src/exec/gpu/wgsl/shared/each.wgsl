@@ -1,0 +1,10 @@
+// A thread for each of `len` numbers, which `each` computes.
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let i = (group.y * groups.x + group.x) * 64u + thread;
+  if (i < p.len) { each(i); }
+}
