@@ -266,7 +266,7 @@ pub struct Needs {
 }
 
 /// How a picture was cut (LLaVA-UHD): a grid of equal slices and an overview, or the overview alone.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Layout {

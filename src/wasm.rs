@@ -125,6 +125,18 @@ impl Engine {
         }
     }
 
+    /// A picture that was looked at, as bytes that `seeAgain` takes.
+    pub fn remembered(&self, picture: u32) -> Option<Vec<u8>> {
+        self.session.as_ref()?.remembered(picture)
+    }
+
+    /// Takes a picture that was looked at before in the place of looking at it; false when the bytes are damaged, or another
+    /// model's.
+    #[wasm_bindgen(js_name = seeAgain)]
+    pub fn see_again(&mut self, picture: u32, bytes: &[u8]) -> bool {
+        self.session.as_mut().is_some_and(|session| session.see_again(picture, bytes).is_ok())
+    }
+
     /// Takes a request (JSON of the protocol's `Request`) with the bytes that come beside it.
     pub fn handle(&mut self, request: &str, bytes: Option<Uint8Array>) {
         let bytes = bytes.map(|bytes| bytes.to_vec()).unwrap_or_default();

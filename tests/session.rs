@@ -308,3 +308,43 @@ fn files_that_are_no_pair_are_refused() {
     // In either order a pair is a pair.
     assert!(Session::open(file("mmproj-micro-f32"), file("micro-f32")).is_ok());
 }
+
+#[test]
+fn a_picture_that_is_remembered_is_not_looked_at_again() {
+    let mut one = session();
+    one.see(4, picture(110, 104, 1));
+    one.ask(1, "How many?", short());
+    let first = drain(&mut one);
+    let bytes = one.remembered(4).unwrap();
+    assert_eq!(one.remembered(5), None);
+
+    let mut other = session();
+    other.see_again(7, &bytes).unwrap();
+    other.ask(1, "How many?", short());
+    let second = drain(&mut other);
+    assert_eq!((answer(&second, 1).text, encoded_views(&second)), (answer(&first, 1).text, 0));
+    assert_eq!(answer(&second, 1).usage.picture_tokens, answer(&first, 1).usage.picture_tokens);
+    assert!(second.iter().any(|e| matches!(e, Event::Sliced { picture: 7, layout } if layout.columns == 2)));
+    assert!(second.iter().any(|e| matches!(e, Event::Seen { picture: 7, .. })));
+    assert_eq!(other.remembered(7).unwrap(), bytes);
+}
+
+#[test]
+fn what_is_remembered_of_a_picture_is_refused_when_it_is_damaged_or_anothers() {
+    let mut s = session();
+    s.see(1, picture(110, 104, 1));
+    drain(&mut s);
+    let bytes = s.remembered(1).unwrap();
+    for cut in [0, 5, 16, 40, bytes.len() / 2, bytes.len() - 1] {
+        assert_eq!(s.see_again(2, &bytes[..cut]).unwrap_err().kind(), ErrorKind::Damaged, "cut after {cut}");
+    }
+    for at in (0..bytes.len()).step_by(97) {
+        let mut spoilt = bytes.clone();
+        spoilt[at] ^= 0x10;
+        assert_eq!(s.see_again(2, &spoilt).unwrap_err().kind(), ErrorKind::Damaged, "byte {at}");
+    }
+    let mut other = Session::open(file("micro-q8_0"), file("mmproj-micro-q8_0")).unwrap();
+    let error = other.see_again(1, &bytes).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Damaged);
+    assert!(error.to_string().ends_with('.'));
+}

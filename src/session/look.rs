@@ -6,7 +6,7 @@ use super::open::Model;
 use crate::{
     error::Result,
     image::{Rgb, Size, decode, patches::patch_rows, slice::Layout, views::views},
-    protocol::{Event, Phase, SeeTimings},
+    protocol::{self, Event, Phase, SeeTimings},
     text::prompt::{self, PictureShape},
 };
 
@@ -27,12 +27,16 @@ pub enum Source {
 
 /// A picture that was looked at.
 pub struct Picture {
+    /// The caller's name for it.
+    pub id: u32,
+    /// How it was cut.
+    pub layout: protocol::Layout,
     /// What a prompt needs to know of it.
     pub shape: PictureShape,
     /// Tokens it takes, markers included.
     pub tokens: u32,
     /// The rows of its views, the slices' row by row, then the overview's, `[rows of all views, width]`.
-    rows: Vec<f32>,
+    pub(super) rows: Vec<f32>,
 }
 
 impl Picture {
@@ -90,7 +94,7 @@ impl Looking {
         }
         events.push(Event::Seen { picture: self.id, timings: self.timings });
         let Cut { shape, tokens, .. } = *cut;
-        Ok(Some(Picture { shape, tokens, rows: std::mem::take(&mut self.rows) }))
+        Ok(Some(Picture { id: self.id, layout: describe(cut), shape, tokens, rows: std::mem::take(&mut self.rows) }))
     }
 
     fn cut(&mut self, source: Source, model: &Model, events: &mut Vec<Event>) -> Result<()> {
@@ -124,10 +128,10 @@ pub fn shape(layout: &Layout, model: &Model) -> PictureShape {
     PictureShape { columns, rows: slice_rows, slice, overview: rows(layout.overview) }
 }
 
-fn describe(cut: &Cut) -> crate::protocol::Layout {
+fn describe(cut: &Cut) -> protocol::Layout {
     let layout = &cut.layout;
     let size = |s: Size| [s.width, s.height];
-    crate::protocol::Layout {
+    protocol::Layout {
         width: layout.picture.width,
         height: layout.picture.height,
         columns: layout.grid.map_or(0, |g| g.columns),

@@ -11,6 +11,7 @@ mod look;
 mod needs;
 mod open;
 mod opening;
+mod remember;
 mod resume;
 #[cfg(test)]
 mod tests;
@@ -31,7 +32,7 @@ use crate::{
     exec::AnyExecutor,
     gguf::File,
     image::slice::Slicing,
-    protocol::{Answer, AskOptions, Event, Exchange, Finish, ModelInfo, Usage},
+    protocol::{Answer, AskOptions, Event, Exchange, Finish, ModelInfo, SeeTimings, Usage},
     text::{prompt::Item, tokenizer::Tokenizer},
 };
 
@@ -58,6 +59,7 @@ struct Turn {
 
 enum Job {
     See { picture: u32, source: Source },
+    SeeAgain { picture: Box<Picture> },
     Ask { id: u32, question: String, options: AskOptions, history: Option<Vec<Exchange>> },
     Forget { pictures: bool },
 }
@@ -185,6 +187,22 @@ impl Session {
         self.queue.push_back(Job::See { picture, source });
     }
 
+    /// A picture that was looked at, as bytes that [`Self::see_again`] takes, today or another day.
+    pub fn remembered(&self, picture: u32) -> Option<Vec<u8>> {
+        let picture = self.pictures.iter().find(|seen| seen.id == picture)?;
+        Some(remember::write(picture, &self.model))
+    }
+
+    /// Takes a picture that was looked at before in the place of looking at it, to be shown with the next question.
+    ///
+    /// # Errors
+    /// Of kind [`Damaged`](crate::ErrorKind::Damaged) when the bytes are not whole, or not of this model.
+    pub fn see_again(&mut self, picture: u32, bytes: &[u8]) -> Result<()> {
+        let picture = Box::new(remember::read(picture, bytes, &self.model)?);
+        self.queue.push_back(Job::SeeAgain { picture });
+        Ok(())
+    }
+
     /// Asks about the pictures seen so far.
     pub fn ask(&mut self, id: u32, question: impl Into<String>, options: AskOptions) {
         self.queue.push_back(Job::Ask { id, question: question.into(), options, history: None });
@@ -245,6 +263,7 @@ impl Session {
             Current::Answering(answering) => id = Some(answering.id),
             Current::Idle => match self.queue.front()? {
                 Job::See { picture: seen, .. } => picture = Some(*seen),
+                Job::SeeAgain { picture: seen } => picture = Some(seen.id),
                 Job::Ask { id: asked, question, options, history } => {
                     id = Some(*asked);
                     let (question, options, history) = (question.clone(), options.clone(), history.clone());
@@ -281,6 +300,13 @@ impl Session {
                 None => Ok(()),
                 Some(Job::See { picture, source }) => {
                     self.current = Current::Looking(Box::new(Looking::new(picture, source)));
+                    Ok(())
+                }
+                Some(Job::SeeAgain { picture }) => {
+                    let (id, layout) = (picture.id, picture.layout.clone());
+                    self.pictures.push(*picture);
+                    events.push(Event::Sliced { picture: id, layout });
+                    events.push(Event::Seen { picture: id, timings: SeeTimings::default() });
                     Ok(())
                 }
                 Some(Job::Ask { id, question, options, history }) => {

@@ -93,15 +93,18 @@ export class Client {
     return this.#opening.promise;
   }
 
-  /** Looks at `file`; in place of what was seen before, unless `add` is set. `sliced` hears how it was cut. */
-  async see(file: Blob, add: boolean, sliced: Looking["sliced"], signal?: AbortSignal): Promise<Seen> {
+  /**
+   * Looks at `file`; in place of what was seen before, unless `add` is set. `sliced` hears how it was cut; with `remember` what is
+   * seen lies on this machine's disk for the next time.
+   */
+  async see(file: Blob, add: boolean, sliced: Looking["sliced"], signal?: AbortSignal, remember = false): Promise<Seen> {
     await this.#idle();
     signal?.throwIfAborted();
     if (!add) {
       this.#pictures = [];
       this.#request({ type: "forget", pictures: true });
     }
-    const seen = await this.#look(file, sliced, signal);
+    const seen = await this.#look(file, sliced, signal, remember);
     this.#pictures.push(file);
     return seen;
   }
@@ -159,11 +162,11 @@ export class Client {
     await this.#ready;
   }
 
-  #look(file: Blob, sliced: Looking["sliced"], signal?: AbortSignal): Promise<Seen> {
+  #look(file: Blob, sliced: Looking["sliced"], signal?: AbortSignal, remember = false): Promise<Seen> {
     const picture = this.#next++;
     const end = Promise.withResolvers<Seen>();
     this.#looking.set(picture, { sliced, end });
-    this.#post({ type: "see", picture, file });
+    this.#post({ type: "see", picture, file, remember });
     return this.#stoppable(end.promise, 0, signal);
   }
 

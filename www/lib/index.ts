@@ -28,6 +28,7 @@ export { builtIn } from "./model.js";
 export { LoupeError } from "./error.js";
 export { models, type Room, type StoredModel } from "./load/models.js";
 export { watchRequests } from "./network.js";
+export { pictures } from "./pictures.js";
 export type { Answering } from "./answering.js";
 export type { PictureSource } from "./picture.js";
 export type { Availability, Report } from "./probe.js";
@@ -75,6 +76,11 @@ export interface SeeOptions {
   readonly add?: boolean;
   /** Hears how the picture was cut, before its slices are encoded. */
   readonly onSliced?: (layout: Layout) => void;
+  /**
+   * Keep what the model saw in the origin's private files, and take it from there where it is: after a reload the picture is not
+   * looked at again. Not the picture is kept, but what answers are made of; `pictures.forget()` deletes it. False unless told otherwise.
+   */
+  readonly remember?: boolean;
 }
 
 /** How to answer; what is left out has its default. */
@@ -174,8 +180,8 @@ export class Loupe {
    * Whatever is under way is stopped first. Rejects with `AbortError` when it is stopped itself.
    */
   async see(picture: PictureSource, options: SeeOptions = {}): Promise<Seen> {
-    const { add = false, onSliced = () => undefined, signal } = options;
-    return this.#client.see(await this.#bring(picture, signal), add, onSliced, signal);
+    const { add = false, onSliced = () => undefined, remember = false, signal } = options;
+    return this.#client.see(await this.#bring(picture, signal), add, onSliced, signal, remember);
   }
 
   /** Asks about the pictures seen, as the next turn of the conversation. */

@@ -13,8 +13,8 @@ export type ToWorker =
   | { type: "open"; order: Order; engine: EngineOptions }
   /** What the model needs was heard, and nobody minds: fetch its weights. */
   | { type: "proceed" }
-  /** Look at a picture file. */
-  | { type: "see"; picture: number; file: Blob }
+  /** Look at a picture file; what was seen is taken from the disk, and kept there, where it is to be remembered. */
+  | { type: "see"; picture: number; file: Blob; remember: boolean }
   /** Anything that needs no bytes. */
   | { type: "request"; request: Request }
   /** Give the GPU's memory back, and end. */

@@ -1,10 +1,11 @@
 // The worker: owns the engine, feeds it requests and passes its events on. It takes one bounded step at a time and
 // reads its messages between steps, so that a stop arrives while an answer is being given.
 
-import type { EngineOptions } from "./caps.js";
+import type { EngineInfo, EngineOptions } from "./caps.js";
 import { LoupeError } from "./error.js";
 import { load, Refused, type Listener, type Order } from "./load/load.js";
 import { watchRequests } from "./network.js";
+import { nameOf, recall, remember } from "./pictures.js";
 import { decodeInBrowser, isKnownFormat } from "./pixels.js";
 import type { ErrorKind, Event, Request } from "./protocol.gen.js";
 import { chooseDevice, giveForms, start, type Engine, type Started } from "./start.js";
@@ -17,6 +18,12 @@ const breath = new MessageChannel();
 const inbox: Request[] = [];
 /** The bytes that go with some of them. */
 const luggage = new Map<Request, Uint8Array>();
+/** What was kept of some pictures, to be taken in the place of looking. */
+const kept = new Map<Request, Uint8Array>();
+/** The names under which some pictures are to be kept, once they were looked at. */
+const toKeep = new Map<number, string>();
+/** What runs, and what tells this model on it from others: two kernels may differ in the last bits of what they see. */
+let [runs, kind] = ["", ""];
 let working = false;
 let watching = false;
 let tail: Promise<void> = Promise.resolve();
@@ -46,7 +53,7 @@ async function receive(message: ToWorker): Promise<void> {
       inbox.push({ type: "load" });
       break;
     case "see":
-      inbox.push(await see(message.picture, message.file));
+      inbox.push(await see(message.picture, message.file, message.remember));
       break;
     case "request":
       inbox.push(message.request);
@@ -61,8 +68,13 @@ async function receive(message: ToWorker): Promise<void> {
 async function begin(options: EngineOptions): Promise<Started> {
   wanted = options;
   const started = await start(options);
-  post({ type: "engine", engine: started.info });
+  tell(started.info);
   return started;
+}
+
+function tell(engine: EngineInfo): void {
+  runs = `${engine.artefact}-${engine.device.kind}`;
+  post({ type: "engine", engine });
 }
 
 const listener: Listener = {
@@ -119,7 +131,7 @@ async function move({ kind, message }: Extract<Event, { type: "stalled" }>): Pro
   losses += 1;
   const device = await chooseDevice(engine, kind === "gpu" && losses === 1 ? wanted : { device: "cpu" });
   const why = FAULTS[kind] ?? message;
-  post({ type: "engine", engine: { ...info, device: { ...device, why: device.kind === "gpu" ? [...device.why, why] : [why] } } });
+  tell({ ...info, device: { ...device, why: device.kind === "gpu" ? [...device.why, why] : [why] } });
   engine.startOver();
   const order: Order = { wanted: { kind: "blobs", blobs: files }, keep: false, offline: true };
   const silent: Listener = { progress: () => undefined, fit: async () => undefined };
@@ -127,7 +139,7 @@ async function move({ kind, message }: Extract<Event, { type: "stalled" }>): Pro
 }
 
 /** The request to look at a file, with its bytes, or with its pixels where only the browser can read it. */
-async function see(picture: number, file: Blob): Promise<Request> {
+async function see(picture: number, file: Blob, remembering: boolean): Promise<Request> {
   const bytes = new Uint8Array(await file.arrayBuffer());
   const pixels = isKnownFormat(bytes) ? undefined : await decodeInBrowser(file);
   // What nobody can read goes to the engine as well: it says best what is wrong with it.
@@ -135,6 +147,11 @@ async function see(picture: number, file: Blob): Promise<Request> {
     ? { type: "seePixels", picture, width: pixels.width, height: pixels.height }
     : { type: "see", picture };
   luggage.set(request, pixels?.bytes ?? bytes);
+  const name = remembering ? await nameOf(bytes, kind) : undefined;
+  if (name === undefined) return request;
+  const seen = await recall(name);
+  if (seen) kept.set(request, seen);
+  toKeep.set(picture, name);
   return request;
 }
 
@@ -145,14 +162,16 @@ async function work(engine: Engine): Promise<void> {
   for (;;) {
     for (const request of inbox.splice(0)) {
       if (request.type === "ask" && !(await form(engine, request))) continue;
-      engine.handle(JSON.stringify(request), luggage.get(request));
-      luggage.delete(request);
+      hand(engine, request);
       if (request.type === "unload") return self.close();
     }
     const events = await engine.step();
     if (events === undefined && inbox.length === 0) break;
     for (const event of JSON.parse(events ?? "[]") as Event[]) {
+      // Kept before it is told: a worker may be ended at any moment after.
+      if (event.type === "seen") await keep(engine, event.picture);
       post(event);
+      if (event.type === "ready") kind = `${event.model.hash}-${runs}`;
       if (event.type === "ready" && !watching) watchRequests((url) => post({ type: "request", url }));
       watching ||= event.type === "ready";
       // Before anything that was asked for meanwhile.
@@ -161,6 +180,23 @@ async function work(engine: Engine): Promise<void> {
     await breathe();
   }
   working = false;
+}
+
+/** A request for the engine; a picture that it saw another day it need not look at again. */
+function hand(engine: Engine, request: Request): void {
+  const [bytes, seen] = [luggage.get(request), kept.get(request)];
+  luggage.delete(request);
+  kept.delete(request);
+  if (seen && "picture" in request && engine.seeAgain(request.picture, seen)) toKeep.delete(request.picture);
+  else engine.handle(JSON.stringify(request), bytes);
+}
+
+/** Keeps what was seen of a picture, where it is to be remembered. */
+async function keep(engine: Engine, picture: number): Promise<void> {
+  const name = toKeep.get(picture);
+  toKeep.delete(picture);
+  const bytes = name && engine.remembered(picture);
+  if (name && bytes) await remember(name, new Uint8Array(bytes));
 }
 
 /** Lets the messages that wait be read. A timer would be held back to 4 ms, which is longer than a small model's token. */
