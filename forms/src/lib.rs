@@ -3,7 +3,7 @@
 //! The grammars are llguidance's, which says at each step which tokens may come next; all others get no chance. An answer can
 //! fall short only by ending early: stopped, or at its limit of tokens.
 //!
-//! It is a crate and a WebAssembly module of its own, because it is a fifth as large as the engine and most answers need none.
+//! It is a crate and a WebAssembly module of its own, because it is nearly half as large as the engine and most answers need none.
 
 #[cfg(target_arch = "wasm32")]
 mod wasm;

@@ -103,9 +103,8 @@ fn dawn() -> Done {
     let lock = build::read(&folder.join("package-lock.json"))?;
     build::unless_done(&folder.join("node_modules/.installed"), build::fingerprint(&lock), || {
         step("Fetching Dawn (npm ci)", || {
-            run(Command::new("npm")
-                .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
-                .current_dir(&folder))
+            let fetch = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+            run(Command::new("npm").args(fetch).arg("--prefix").arg(&folder))
         })
     })
 }
