@@ -72,13 +72,19 @@ impl Plan {
     /// A place for every value in a call of these sizes (`None` for what lies in weights and caches), and the
     /// elements of the arena. Two values share elements only when one is dead before the other is written.
     pub fn places(&self, live: &Live) -> (Vec<Option<Place>>, usize) {
-        self.lay_out(live, &[])
+        self.lay_out(live, &[], |at| at)
+    }
+
+    /// The same for a machine that computes neighbouring nodes together: `first` tells the first node of each one's group, and
+    /// what any of a group reads is not overwritten by another of it.
+    pub fn places_of_groups(&self, live: &Live, first: impl Fn(usize) -> usize) -> (Vec<Option<Place>>, usize) {
+        self.lay_out(live, &[], first)
     }
 
     /// The same where each [strip](Self::strips) is run pass by pass: what is of no use outside of a strip has room for one
     /// pass.
     pub fn places_in_strips(&self, live: &Live) -> (Vec<Option<Place>>, usize) {
-        self.lay_out(live, &self.strips)
+        self.lay_out(live, &self.strips, |at| at)
     }
 
     /// Bytes of the arena in a call of these sizes, strips run pass by pass.
@@ -86,7 +92,7 @@ impl Plan {
         self.places_in_strips(live).1 * size_of::<f32>()
     }
 
-    fn lay_out(&self, live: &Live, strips: &[Strip]) -> (Vec<Option<Place>>, usize) {
+    fn lay_out(&self, live: &Live, strips: &[Strip], first: impl Fn(usize) -> usize) -> (Vec<Option<Place>>, usize) {
         let nodes = &self.graph.nodes;
         // What a strip reads is read in each of its passes.
         let mut last = self.last_read.clone();
@@ -102,7 +108,7 @@ impl Plan {
         for (at, node) in nodes.iter().enumerate() {
             while strips.next_if(|strip| strip.nodes.end <= at).is_some() {}
             // A value still read by this very node must not be overwritten by it.
-            arena.in_use.retain(|&(_, last)| last >= at);
+            arena.in_use.retain(|&(_, last)| last >= first(at));
             let strip = strips.peek().filter(|strip| strip.nodes.contains(&at));
             if let Some(strip) = strip.filter(|strip| strip.nodes.start == at) {
                 // What it leaves is written in each of its passes.

@@ -7,6 +7,7 @@
 mod ahead;
 mod attention;
 mod device;
+mod fused;
 mod shaders;
 mod tint;
 mod weights;

@@ -26,6 +26,7 @@ pub enum Kernel {
     Rows,
     Store,
     TopK,
+    Turn,
     Unpack,
 }
 
@@ -39,7 +40,7 @@ pub struct Shader {
 
 impl Kernel {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Add,
         Self::Attend,
         Self::Columns,
@@ -55,6 +56,7 @@ impl Kernel {
         Self::Rows,
         Self::Store,
         Self::TopK,
+        Self::Turn,
         Self::Unpack,
     ];
 
@@ -76,6 +78,7 @@ impl Kernel {
             Self::Rows => (include_str!("wgsl/rows.wgsl"), &[Part::Each]),
             Self::Store => (include_str!("wgsl/store.wgsl"), &[Part::Each, Part::HalfBits]),
             Self::TopK => (include_str!("wgsl/topk.wgsl"), &[]),
+            Self::Turn => (include_str!("wgsl/turn.wgsl"), &[Part::Each, Part::HalfBits]),
             Self::Unpack => (include_str!("wgsl/unpack.wgsl"), &[Part::Each, Part::Weights]),
         }
     }

@@ -9,6 +9,7 @@
 mod browser;
 mod check;
 mod device;
+mod fuse;
 pub mod kernels;
 mod memory;
 #[cfg(not(target_arch = "wasm32"))]
@@ -36,6 +37,7 @@ pub use self::{
     weights::Format,
 };
 use self::{
+    fuse::{Fused, fuse},
     kernels::Pipelines,
     memory::{Failure, Memory},
     record::{Record, Slot},
@@ -59,6 +61,7 @@ pub struct Gpu<D: Device = Here> {
     plans: Vec<Bound>,
     binds: HashMap<Bindings, D::Bind>,
     outputs: Vec<Output>,
+    dispatches: usize,
     /// What runs that were begun ahead will have found, the earliest first.
     begun: VecDeque<Reading>,
 }
@@ -91,6 +94,9 @@ impl Output {
 #[derive(Default)]
 pub struct Bound {
     plan: u64,
+    /// Whether neighbouring nodes are computed together, as they are unless each is to be seen.
+    whole: bool,
+    fused: Vec<Fused>,
     weights: Vec<usize>,
     /// The sizes that `places` are for.
     sizes: Option<(usize, usize)>,
@@ -116,7 +122,10 @@ impl Bound {
         if self.sizes == Some(sizes) {
             return;
         }
-        (self.places, self.elements) = plan.places(live);
+        (self.places, self.elements) = plan.places_of_groups(live, |at| {
+            let last = if let Fused::Later(by) = self.fused[at] { at + by } else { at };
+            last - self.fused[last].reach()
+        });
         for (place, node) in self.places.iter_mut().zip(&plan.graph().nodes) {
             if let Op::Constant(_) | Op::Input(_) = node.op {
                 let len = node.rows.resolve(live) * node.cols;
@@ -156,6 +165,7 @@ impl<D: Device> Gpu<D> {
             plans: Vec::new(),
             binds: HashMap::new(),
             outputs: Vec::new(),
+            dispatches: 0,
             begun: VecDeque::new(),
         }
     }
@@ -194,14 +204,28 @@ impl<D: Device> Gpu<D> {
         &self.why
     }
 
+    /// Waits until the last run is done, where the machine can wait.
+    ///
+    /// # Errors
+    /// When the device was lost.
+    pub fn wait(&self) -> Result<()> {
+        self.wait_for(self.outputs.first().copied(), false).map(drop)
+    }
+
+    /// How many times the last run had a kernel start: what a step of decoding waits for.
+    pub fn dispatches(&self) -> usize {
+        self.dispatches
+    }
+
     /// The plan's place among those bound.
-    fn bind(&mut self, plan: &Plan) -> Result<usize> {
-        if let Some(at) = self.plans.iter().position(|bound| bound.plan == plan.id()) {
+    fn bind(&mut self, plan: &Plan, whole: bool) -> Result<usize> {
+        if let Some(at) = self.plans.iter().position(|bound| (bound.plan, bound.whole) == (plan.id(), whole)) {
             return Ok(at);
         }
         let find = |w: &crate::graph::Weight| self.weights.find(&w.name, w.shape);
         let weights = plan.graph().weights.iter().map(find).collect::<Result<_>>()?;
-        self.plans.push(Bound { plan: plan.id(), weights, ..Bound::default() });
+        let fused = if whole { fuse(plan) } else { vec![Fused::Alone; plan.graph().nodes.len()] };
+        self.plans.push(Bound { plan: plan.id(), whole, fused, weights, ..Bound::default() });
         Ok(self.plans.len() - 1)
     }
 
@@ -259,6 +283,7 @@ impl<D: Device> Gpu<D> {
                 values,
             });
         }
+        self.dispatches = record.works.len();
         let reading = self.submit(&record, ahead)?;
         self.begun.extend(reading);
         self.outputs.extend(plan.graph().outputs.iter().filter_map(|v| Self::find(plan, bound, live, v.index())));
@@ -335,7 +360,7 @@ impl<D: Device> Gpu<D> {
         mut trace: Option<&mut Trace>,
         ahead: bool,
     ) -> Result<()> {
-        let at = self.bind(plan)?;
+        let at = self.bind(plan, trace.is_none())?;
         // Taken out while the nodes run: they need the rest of the executor whole.
         let mut bound = std::mem::take(&mut self.plans[at]);
         let result = self.run_bound(plan, &mut bound, live, inputs, &mut trace, ahead);

@@ -3,6 +3,7 @@
 use super::{
     Bound, Gpu,
     device::Device,
+    fuse::Fused,
     kernels::{Kernel, Shader, act_code},
     memory::Failure,
     record::{Record, Slot, Work, each, grid},
@@ -120,6 +121,15 @@ impl<D: Device> Gpu<D> {
             return Ok("no rows");
         }
         let start = |value: Value| call.start(value).map(|at| at as usize);
+        match call.bound.fused[at] {
+            Fused::Alone => {}
+            Fused::Later(_) => return Ok("with a later one"),
+            Fused::Sum(value) => {
+                let layer = &call.plan.graph().nodes[at - 1];
+                return self.linear(call, layer, [y, start(value)?], &[("ADDED", 1)], record);
+            }
+            Fused::Stored => return self.turn_and_store(call, at - 3, record),
+        }
         match node.op {
             Op::Input(name) => record.inputs.push((y, call.matrix(name, len)?)),
             Op::Constant(id) => return self.unpack(call, id, None, [y, rows], record),
@@ -134,7 +144,7 @@ impl<D: Device> Gpu<D> {
                 let index = record.give(ids.iter().copied());
                 return self.unpack(call, id, Some((index as usize, Slot::Given)), [y, rows], record);
             }
-            Op::Linear { .. } => return self.linear(call, node, y, record),
+            Op::Linear { .. } => return self.linear(call, node, [y, 0], &[], record),
             Op::Norm { x, kind, weight, bias, eps, groups } => {
                 let constants = [
                     ("CENTRED", u32::from(kind == NormKind::Layer)),
@@ -246,16 +256,17 @@ impl<D: Device> Gpu<D> {
         &self,
         call: &Call<'a>,
         node: &Node,
-        y: usize,
+        [y, sum]: [usize; 2],
+        added: &[(&'static str, u32)],
         record: &mut Record<'a>,
     ) -> Result<&'static str, Failure> {
         let Op::Linear { x, weight, bias, act } = node.op else { return Err("not a layer".into()) };
         let (at, rows) = (call.bound.weight(weight), call.rows(x));
         let weight = &self.weights[at];
-        let constants = [("ACT", act_code(act)), ("BIASED", u32::from(bias.is_some()))];
+        let constants = [&[("ACT", act_code(act)), ("BIASED", u32::from(bias.is_some()))], added].concat();
         let (x, bias) = (call.start(x)? as usize, call.floats(self, bias)?);
         for (part, of) in weight.parts.iter().enumerate() {
-            let params = [x, y, weight.cols, of.count, of.first, node.cols, rows];
+            let params = [x, y, weight.cols, of.count, of.first, node.cols, rows, sum];
             let layer = if rows <= FEW {
                 let [across, down, _] = grid(of.count.div_ceil(4));
                 work(Kernel::Matvec, &constants, &params, [across, down, rows as u32])
@@ -296,6 +307,32 @@ impl<D: Device> Gpu<D> {
         let attend = work(Kernel::Attend, &constants, &params, [heads as u32, rows.div_ceil(queries) as u32, 1]);
         record.works.push(attend.with(2, slots[0]).with(3, slots[1]));
         Ok(())
+    }
+
+    /// Node `at` and the three after it: queries are turned, keys are turned and stored, values are stored.
+    fn turn_and_store(&mut self, call: &Call, at: usize, record: &mut Record) -> Result<&'static str, Failure> {
+        let nodes = &call.plan.graph().nodes[at..at + 4];
+        let (&Op::Rope { x: q, heads, turn }, &Op::Rope { x: k, .. }) = (&nodes[0].op, &nodes[1].op) else {
+            return Err("nothing is turned".into());
+        };
+        let (&Op::Store { cache: keys, .. }, &Op::Store { x: v, cache: values }) = (&nodes[2].op, &nodes[3].op) else {
+            return Err("nothing is stored".into());
+        };
+        let (rows, cols, kv_cols, slots) =
+            (call.rows(q), nodes[0].cols, nodes[1].cols, [keys, values].map(|id| id.0 as usize));
+        let to = call.live.position * kv_cols / 2;
+        for id in slots {
+            self.memory.reserve_cache(&self.device, id, to, rows * kv_cols / 2)?;
+        }
+        let table = self.turn(call, turn, rows, record) as usize;
+        let y = call.bound.place(at).ok_or("what is turned has no place")?.start;
+        let (len, [q, k, v]) =
+            (rows * (cols / 2 + kv_cols), [call.start(q)?, call.start(k)?, call.start(v)?].map(|x| x as usize));
+        let params = [q, y, len, k, v, cols, kv_cols, cols / heads, turn.turned, table, to];
+        let constants = [("PAIRS", u32::from(turn.kind == RopeKind::Pairs))];
+        let turned = work(Kernel::Turn, &constants, &params, each(len)).with(2, Slot::Given);
+        record.works.push(turned.with(3, Slot::Cache(slots[0])).with(4, Slot::Cache(slots[1])));
+        Ok("f32")
     }
 
     /// The largest of each row: of parts of it first, if it is long.

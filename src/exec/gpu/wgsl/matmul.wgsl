@@ -1,10 +1,11 @@
-// act(x·Wᵀ + b) for many rows of x: y[row, first + out] for the `outs` rows of this part of W.
+// act(x·Wᵀ + b), ADDED to what lies at `sum`, for many rows of x: y[row, first + out] for the `outs` rows of this part of W.
 // Grid: (outs/64, rows/64). A group unpacks 64 × 32 of W and of x into workgroup memory, 16 KiB together in f32, which
 // is all that every browser grants; a thread keeps 4 × 4 sums. Tiles lie as [k/4][64] so that neighbours read neighbours.
-struct Params { x: u32, y: u32, cols: u32, outs: u32, first: u32, width: u32, rows: u32 }
+struct Params { x: u32, y: u32, cols: u32, outs: u32, first: u32, width: u32, rows: u32, sum: u32 }
 @group(0) @binding(2) var<storage, read> bias: array<f32>;
 
 override BIASED: bool = false;
+override ADDED: bool = false;
 var<workgroup> left: array<Tile, 512>;
 var<workgroup> right: array<Tile, 512>;
 
@@ -62,7 +63,10 @@ fn main(
       if (row < p.rows && out < p.outs) {
         var sum = sums[i][j];
         if (BIASED) { sum += bias[p.first + out]; }
-        arena[p.y + row * p.width + p.first + out] = act(sum);
+        let at = row * p.width + p.first + out;
+        var y = act(sum);
+        if (ADDED) { y += arena[p.sum + at]; }
+        arena[p.y + at] = y;
       }
     }
   }

@@ -1,10 +1,11 @@
-// act(x·Wᵀ + b) for few rows of x: y[row, first + out] for the `outs` rows of this part of W.
+// act(x·Wᵀ + b), ADDED to what lies at `sum`, for few rows of x: y[row, first + out] for the `outs` rows of this part of W.
 // Grid: (outs/4 in x and y, rows in z). Sixteen threads share an output, taking every sixteenth eight of it, so that
 // neighbours read neighbouring words; a weight is read once for each row of x.
-struct Params { x: u32, y: u32, cols: u32, outs: u32, first: u32, width: u32, rows: u32 }
+struct Params { x: u32, y: u32, cols: u32, outs: u32, first: u32, width: u32, rows: u32, sum: u32 }
 @group(0) @binding(2) var<storage, read> bias: array<f32>;
 
 override BIASED: bool = false;
+override ADDED: bool = false;
 const TEAM: u32 = 16u;
 
 // Four numbers of a row of x, zeros beyond its end.
@@ -34,6 +35,9 @@ fn main(
   sum = team_sum(thread, sum);
   if (lane == 0u && out < p.outs) {
     if (BIASED) { sum += bias[p.first + out]; }
-    arena[p.y + group.z * p.width + p.first + out] = act(sum);
+    let at = group.z * p.width + p.first + out;
+    var y = act(sum);
+    if (ADDED) { y += arena[p.sum + at]; }
+    arena[p.y + at] = y;
   }
 }
