@@ -31,8 +31,8 @@ let tail: Promise<void> = Promise.resolve();
 let forms: Promise<void> | undefined;
 /** What was wanted of the engine. */
 let wanted: EngineOptions = {};
-/** Where the model's files are. */
-let files: readonly Blob[] = [];
+/** What the model is opened from when its GPU fails: its files, or where they are fetched from when they are held nowhere. */
+let source: Order | undefined;
 /** How often a GPU was lost. */
 let losses = 0;
 /** Goes on with loading, which waits for whoever hears the verdict to call it off. */
@@ -91,7 +91,7 @@ const listener: Listener = {
 async function open({ engine, names }: Pick<Started, "engine" | "names">, order: Order, listener: Listener): Promise<boolean> {
   try {
     const kept = await load(engine, names, order, listener);
-    files = kept.files;
+    source = kept.files.length > 0 ? { ...order, wanted: { kind: "blobs", blobs: kept.files } } : order;
     post({ type: "kept", kept });
   } catch (cause) {
     if (cause instanceof WebAssembly.RuntimeError) throw cause;
@@ -133,9 +133,8 @@ async function move({ kind, message }: Extract<Event, { type: "stalled" }>): Pro
   const why = FAULTS[kind] ?? message;
   tell({ ...info, device: { ...device, why: device.kind === "gpu" ? [...device.why, why] : [why] } });
   engine.startOver();
-  const order: Order = { wanted: { kind: "blobs", blobs: files }, keep: false, offline: true };
   const silent: Listener = { progress: () => undefined, fit: async () => undefined };
-  return open({ engine, names }, order, silent);
+  return source !== undefined && open({ engine, names }, source, silent);
 }
 
 /** The request to look at a file, with its bytes, or with its pixels where only the browser can read it. */
