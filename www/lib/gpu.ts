@@ -67,6 +67,8 @@ export class Gpu {
   readonly #free: number[] = [];
   readonly #compiling = new Set<Promise<void>>();
   readonly #spare: GPUBuffer[] = [];
+  /** What is being read into: steps that nobody waits for any more are among them. */
+  readonly #reading = new Set<GPUBuffer>();
   #fault: string | undefined;
   #lost = false;
 
@@ -148,6 +150,7 @@ export class Gpu {
     const at = this.#spare.findIndex(({ size }) => size === bytes);
     const [spare] = at < 0 ? [] : this.#spare.splice(at, 1);
     const staging = spare ?? this.#device.createBuffer({ size: bytes, usage: MAP_READ | COPY_DST });
+    this.#reading.add(staging);
     try {
       const encoder = this.#encode(steps);
       encoder.copyBufferToBuffer(this.#get(buffer), start, staging, 0, bytes);
@@ -155,11 +158,12 @@ export class Gpu {
       await staging.mapAsync(READ);
       const read = new Uint8Array(staging.getMappedRange()).slice();
       staging.unmap();
+      this.#reading.delete(staging);
       this.#spare.push(staging);
       if (this.#spare.length > MOST_SPARE) this.#spare.shift()?.destroy();
       return read;
     } catch (cause) {
-      staging.destroy();
+      if (this.#reading.delete(staging)) staging.destroy();
       throw cause;
     }
   }
@@ -207,7 +211,8 @@ export class Gpu {
 
   /** Gives the device up, and all memory of it. */
   close(): void {
-    for (const spare of this.#spare.splice(0)) spare.destroy();
+    for (const buffer of [...this.#spare.splice(0), ...this.#reading]) buffer.destroy();
+    this.#reading.clear();
     this.#device.destroy();
   }
 
