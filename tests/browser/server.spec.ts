@@ -16,6 +16,17 @@ for (const [entry, { default: file }] of Object.entries(exports)) {
   });
 }
 
+test("a server shows the React hook as it is before anything was done", async () => {
+  const { createElement } = await import("react");
+  const { renderToString } = await import("react-dom/server");
+  const { useLoupe } = (await import(`${ROOT}/pkg/dist/react.js`)) as typeof import("../../pkg/dist/react.js");
+  const Ask = () => {
+    const { status, busy, answer } = useLoupe({ eager: true });
+    return createElement("output", { "data-status": status, "aria-busy": busy }, answer || "Nothing was asked");
+  };
+  expect(renderToString(createElement(Ask))).toBe('<output data-status="idle" aria-busy="false">Nothing was asked</output>');
+});
+
 test("without a browser it says what it lacks", async () => {
   const { Loupe } = (await import(`${ROOT}/pkg/dist/index.js`)) as typeof import("../../pkg/dist/index.js");
   const { usable, lacks, engine } = Loupe.probe();
