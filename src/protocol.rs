@@ -22,6 +22,10 @@ pub enum Request {
     See {
         /// The caller's name for the picture.
         picture: u32,
+        /// The most slices to cut it into; as many as the model was made for when left out.
+        #[serde(default)]
+        #[cfg_attr(test, ts(optional))]
+        max_slices: Option<u32>,
     },
     /// Like `See`, for RGBA pixels (`width × height × 4` bytes beside this message) that the browser decoded.
     SeePixels {
@@ -31,6 +35,10 @@ pub enum Request {
         width: u32,
         /// Rows.
         height: u32,
+        /// The most slices to cut it into; as many as the model was made for when left out.
+        #[serde(default)]
+        #[cfg_attr(test, ts(optional))]
+        max_slices: Option<u32>,
     },
     /// Ask about the pictures seen so far, as the next turn of the conversation.
     Ask {

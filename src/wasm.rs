@@ -228,9 +228,9 @@ impl Engine {
         }
         let session = self.session.as_mut().ok_or_else(|| Error::usage("No model is loaded; load one first."))?;
         match request {
-            Request::See { picture } => session.see(picture, Source::Encoded(bytes)),
-            Request::SeePixels { picture, width, height } => {
-                session.see(picture, Source::Rgba { width, height, pixels: bytes });
+            Request::See { picture, max_slices } => session.see_cut(picture, Source::Encoded(bytes), max_slices),
+            Request::SeePixels { picture, width, height, max_slices } => {
+                session.see_cut(picture, Source::Rgba { width, height, pixels: bytes }, max_slices);
             }
             Request::Ask { id, question, options, history: None } => session.ask(id, question, options),
             Request::Ask { id, question, options, history: Some(history) } => {

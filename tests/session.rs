@@ -89,6 +89,22 @@ fn a_picture_is_encoded_once_and_a_prompt_read_once() {
 }
 
 #[test]
+fn a_picture_that_is_looked_at_less_closely_takes_fewer_views_and_tokens() {
+    let mut s = session();
+    let looks = [(Some(0), (0, 0, 1)), (Some(2), (2, 1, 3)), (Some(9), (2, 2, 5)), (None, (2, 2, 5))];
+    let mut tokens = Vec::new();
+    for (id, (most, expected)) in (1..).zip(looks) {
+        s.see_cut(id, picture(110, 104, 1), most);
+        let events = drain(&mut s);
+        let layout = events.iter().find_map(|e| if let Event::Sliced { layout, .. } = e { Some(layout) } else { None });
+        let layout = layout.unwrap_or_else(|| panic!("no layout among {events:?}"));
+        assert_eq!((layout.columns, layout.rows, encoded_views(&events)), expected, "at most {most:?}");
+        tokens.push(layout.tokens);
+    }
+    assert!(tokens[0] < tokens[1] && tokens[1] < tokens[2] && tokens[2] == tokens[3], "{tokens:?}");
+}
+
+#[test]
 fn a_warm_conversation_answers_as_a_cold_one() {
     let questions = ["How many circles?", "What is written?", "Is it red?"];
     let warm: Vec<String> = {

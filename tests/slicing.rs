@@ -261,6 +261,24 @@ fn slices_keep_area_aspect_and_alignment() {
 }
 
 #[test]
+fn a_picture_is_cut_into_no_more_slices_than_are_wanted() {
+    let mut fewer = 0;
+    for (name, preset) in PRESETS {
+        for size in many_sizes().take(200) {
+            let own = preset.layout(size.width, size.height).expect("a layout");
+            for most in 0..=preset.max_slices() {
+                let layout = preset.at_most(most).layout(size.width, size.height).expect("a layout");
+                let slices = layout.views() - 1;
+                assert!(slices <= most.max(1), "{name}: {slices} of {most} slices for {size:?}");
+                assert!(most < preset.max_slices() || layout == own, "{name}: {layout:?} and not {own:?}");
+                fewer += u32::from(slices < own.views() - 1);
+            }
+        }
+    }
+    assert!(fewer > 0, "no picture was cut into fewer slices");
+}
+
+#[test]
 fn what_cannot_be_cut_says_so() {
     let uhd = Uhd::V1;
     assert!(uhd.layout(0, 5).is_err() && uhd.layout(5, 0).is_err());

@@ -32,7 +32,8 @@ impl Flexible {
     /// How a picture of that size, neither empty nor too thin, is cut.
     pub(super) fn cut(&self, picture: Size) -> Layout {
         let tile = Size::new(self.tile, self.tile);
-        let grid = self.is_large(picture).then(|| self.grid(picture));
+        let cut = self.max_tiles >= self.min_tiles && self.is_large(picture);
+        let grid = cut.then(|| self.grid(picture));
         let grid = grid.map(|(columns, rows)| Grid { columns, rows, slice: tile });
         Layout { picture, overview: self.budgeted(picture), grid, via: None, making: self.making }
     }

@@ -122,6 +122,23 @@ impl Slicing {
         }
     }
 
+    /// The same way with at most `most` slices: what it would cut into more is cut into fewer, or seen whole. Of tiles, which
+    /// an enlarged picture becomes, there are at most as many as a square of tiles holds.
+    #[must_use]
+    pub fn at_most(self, most: u32) -> Self {
+        match self {
+            Self::Uhd(uhd) => Self::Uhd(Uhd { max_slices: uhd.max_slices.min(most), ..uhd }),
+            Self::Tiles(tiles) => {
+                let longest = most.isqrt().max(1).saturating_mul(tiles.side);
+                Self::Tiles(Tiles { longest: tiles.longest.min(longest), ..tiles })
+            }
+            Self::Flexible(flexible) => {
+                Self::Flexible(Flexible { max_tiles: flexible.max_tiles.min(most), ..flexible })
+            }
+            Self::Square { .. } => self,
+        }
+    }
+
     /// The places, row and column from 1, that a slice can have.
     pub fn places(&self) -> Vec<[u32; 2]> {
         let most = self.max_slices();

@@ -52,6 +52,8 @@ impl Picture {
 pub struct Looking {
     pub id: u32,
     source: Option<Source>,
+    /// The most slices, where they are to be fewer than the model's own.
+    most: Option<u32>,
     cut: Option<(Cut, std::vec::IntoIter<Rgb>)>,
     rows: Vec<f32>,
     timings: SeeTimings,
@@ -66,8 +68,8 @@ struct Cut {
 }
 
 impl Looking {
-    pub fn new(id: u32, source: Source) -> Self {
-        Self { id, source: Some(source), cut: None, rows: Vec::new(), timings: SeeTimings::default() }
+    pub fn new(id: u32, source: Source, most: Option<u32>) -> Self {
+        Self { id, source: Some(source), most, cut: None, rows: Vec::new(), timings: SeeTimings::default() }
     }
 
     /// One step: reading and cutting the picture first, then one view each. The picture when it is done.
@@ -105,7 +107,8 @@ impl Looking {
         };
         self.timings.decode_ms = milliseconds(start);
         let start = Instant::now();
-        let layout = model.slicing.layout(picture.width, picture.height)?;
+        let slicing = self.most.map_or(model.slicing, |most| model.slicing.at_most(most));
+        let layout = slicing.layout(picture.width, picture.height)?;
         let shape = shape(&layout, model);
         let tokens = prompt::encode(&model.tokenizer, &model.schema.picture(0, shape))?.len() as u32;
         let cut = Cut { layout, shape, tokens };

@@ -58,7 +58,7 @@ struct Turn {
 }
 
 enum Job {
-    See { picture: u32, source: Source },
+    See { picture: u32, source: Source, most: Option<u32> },
     SeeAgain { picture: Box<Picture> },
     Ask { id: u32, question: String, options: AskOptions, history: Option<Vec<Exchange>> },
     Forget { pictures: bool },
@@ -184,7 +184,12 @@ impl Session {
 
     /// Looks at a picture, to be shown with the next question.
     pub fn see(&mut self, picture: u32, source: Source) {
-        self.queue.push_back(Job::See { picture, source });
+        self.see_cut(picture, source, None);
+    }
+
+    /// The same with the picture cut into at most `most` slices, where that is less than the model was made for.
+    pub fn see_cut(&mut self, picture: u32, source: Source, most: Option<u32>) {
+        self.queue.push_back(Job::See { picture, source, most });
     }
 
     /// A picture that was looked at, as bytes that [`Self::see_again`] takes, today or another day.
@@ -298,8 +303,8 @@ impl Session {
         match &mut self.current {
             Current::Idle => match self.queue.pop_front() {
                 None => Ok(()),
-                Some(Job::See { picture, source }) => {
-                    self.current = Current::Looking(Box::new(Looking::new(picture, source)));
+                Some(Job::See { picture, source, most }) => {
+                    self.current = Current::Looking(Box::new(Looking::new(picture, source, most)));
                     Ok(())
                 }
                 Some(Job::SeeAgain { picture }) => {

@@ -40,6 +40,14 @@ export interface Seen {
   readonly timings: SeeTimings;
 }
 
+/** How a picture is looked at. */
+export interface Manner {
+  /** Whether what is seen lies on this machine's disk for the next time. */
+  readonly remember: boolean;
+  /** The most slices; as many as the model was made for when left out. */
+  readonly maxSlices?: number | undefined;
+}
+
 interface Looking {
   readonly sliced: (layout: Layout) => void;
   readonly end: PromiseWithResolvers<Seen>;
@@ -62,7 +70,7 @@ export class Client {
   #opening: PromiseWithResolvers<ModelInfo> | undefined;
   #looking = new Map<number, Looking>();
   #answering = new Map<number, Answering>();
-  #pictures: Blob[] = [];
+  #pictures: { readonly file: Blob; readonly manner: Manner }[] = [];
   #next = 1;
   #patience: ReturnType<typeof setTimeout> | undefined;
   /** Whether the model is being opened elsewhere: stops are answered after that, however long it takes. */
@@ -94,24 +102,23 @@ export class Client {
   }
 
   /**
-   * Looks at `file`; in place of what was seen before, unless `add` is set. `sliced` hears how it was cut; with `remember` what is
-   * seen lies on this machine's disk for the next time.
+   * Looks at `file`; in place of what was seen before, unless `add` is set. `sliced` hears how it was cut.
    */
-  async see(file: Blob, add: boolean, sliced: Looking["sliced"], signal?: AbortSignal, remember = false): Promise<Seen> {
+  async see(file: Blob, add: boolean, sliced: Looking["sliced"], signal?: AbortSignal, manner: Manner = { remember: false }): Promise<Seen> {
     await this.#idle();
     signal?.throwIfAborted();
     if (!add) {
       this.#pictures = [];
       this.#request({ type: "forget", pictures: true });
     }
-    const seen = await this.#look(file, sliced, signal, remember);
-    this.#pictures.push(file);
+    const seen = await this.#look(file, manner, sliced, signal);
+    this.#pictures.push({ file, manner });
     return seen;
   }
 
   /** The pictures that the conversation is about, as they were given. */
   get pictures(): readonly Blob[] {
-    return [...this.#pictures];
+    return this.#pictures.map(({ file }) => file);
   }
 
   /** Asks, after `history` where there is one; `say` hears the answer as it comes. Stopping resolves to what was said so far. */
@@ -162,11 +169,11 @@ export class Client {
     await this.#ready;
   }
 
-  #look(file: Blob, sliced: Looking["sliced"], signal?: AbortSignal, remember = false): Promise<Seen> {
+  #look(file: Blob, manner: Manner, sliced: Looking["sliced"], signal?: AbortSignal): Promise<Seen> {
     const picture = this.#next++;
     const end = Promise.withResolvers<Seen>();
     this.#looking.set(picture, { sliced, end });
-    this.#post({ type: "see", picture, file, remember });
+    this.#post({ type: "see", picture, file, ...manner });
     return this.#stoppable(end.promise, 0, signal);
   }
 
@@ -296,10 +303,10 @@ export class Client {
     await this.open();
     // Taken out first: a picture that brings the engine down is not tried a second time.
     const pictures = this.#pictures.splice(0);
-    for (const file of pictures) {
-      const seen = await this.#look(file, () => undefined).catch(() => undefined);
+    for (const picture of pictures) {
+      const seen = await this.#look(picture.file, picture.manner, () => undefined).catch(() => undefined);
       if (!seen) break;
-      this.#pictures.push(file);
+      this.#pictures.push(picture);
     }
     this.#events.emit("restarted", { picture: pictures.length > 0 && this.#pictures.length === pictures.length });
   }

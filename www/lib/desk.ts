@@ -1,12 +1,18 @@
 // One picture, one conversation, one model that is loaded when it is first wanted: what the element and the React hook show.
 
 import { aborted } from "./error.js";
-import type { Asking, LoadOptions, Loupe } from "./index.js";
+import type { Asking, LoadOptions, Loupe, SeeOptions } from "./index.js";
 import type { PictureSource } from "./picture.js";
 import type { Answer, Layout, Phase } from "./protocol.gen.js";
 
-/** What is being done; `failed` when there is no model and none is coming. */
-export type Status = "idle" | "loading" | "looking" | "answering" | "ready" | "failed";
+/**
+ * What is being done; `failed` when there is no model and none is coming. `moving`: the GPU failed, and what is under way waits until
+ * the model is open again; nothing of it is lost.
+ */
+export type Status = "idle" | "loading" | "looking" | "answering" | "moving" | "ready" | "failed";
+
+/** How to load the model, and how to look at pictures. */
+export type DeskOptions = LoadOptions & Pick<SeeOptions, "detail" | "remember">;
 
 /** What there is to show. Every change makes a new one. */
 export interface DeskState {
@@ -50,17 +56,18 @@ export const EMPTY: DeskState = {
 /** Its methods never reject: they resolve to undefined where they are stopped or fail, and `state.error` says why. */
 export class Desk {
   state: DeskState = EMPTY;
-  readonly #options: () => LoadOptions;
+  readonly #options: () => DeskOptions;
   readonly #changed: () => void;
   #leave = new AbortController();
   #opening: Promise<Loupe> | undefined;
   #looking: AbortController | undefined;
   #answering: AbortController | undefined;
+  #moving = false;
   /** Settled once the picture was looked at, or could not be. */
   #sight: Promise<unknown> = Promise.resolve();
 
-  /** `options` are asked for when the model is loaded; `changed` hears that there is something else to show. */
-  constructor(options: () => LoadOptions, changed: () => void) {
+  /** `options` are asked for when they are needed; `changed` hears that there is something else to show. */
+  constructor(options: () => DeskOptions, changed: () => void) {
     this.#options = options;
     this.#changed = changed;
   }
@@ -114,6 +121,7 @@ export class Desk {
     this.#leave = new AbortController();
     this.state.loupe?.close();
     [this.#opening, this.#looking, this.#answering, this.#sight] = [undefined, undefined, undefined, Promise.resolve()];
+    this.#moving = false;
     this.state = EMPTY;
     this.#changed();
   }
@@ -141,8 +149,13 @@ export class Desk {
     loupe.on("progress", ({ phase, done, total }) => {
       this.#set({ progress: { phase, done, total }, ...(phase === "encode" && { encoded: done }) });
     });
-    loupe.on("restarting", (error) => this.#set({ error }));
+    loupe.on("restarting", (error) => {
+      this.#moving = false;
+      this.#set({ error });
+    });
     loupe.on("restarted", ({ picture }) => this.#set(picture ? {} : { picture: undefined, layout: undefined, encoded: 0 }));
+    loupe.on("moving", () => this.#move(true));
+    loupe.on("moved", () => this.#move(false));
     loupe.on("ended", (error) => this.#lose(error));
     this.#set({ loupe });
     return loupe;
@@ -155,7 +168,8 @@ export class Desk {
     const loupe = await this.#open();
     mine.signal.throwIfAborted();
     const onSliced = (layout: Layout) => this.#set({ picture, layout });
-    return (await loupe.see(picture, { signal: mine.signal, onSliced })).layout;
+    const { detail, remember = false } = this.#options();
+    return (await loupe.see(picture, { detail, remember, signal: mine.signal, onSliced })).layout;
   }
 
   async #answer(question: string, options: Asking, signal: AbortSignal): Promise<Answer> {
@@ -177,7 +191,13 @@ export class Desk {
     return undefined;
   }
 
+  #move(moving: boolean): void {
+    this.#moving = moving;
+    this.#set({});
+  }
+
   #lose(error: Error): void {
+    this.#moving = false;
     this.#opening = undefined;
     this.#set({ loupe: undefined, error });
   }
@@ -194,6 +214,7 @@ export class Desk {
   #statusOf({ loupe, error }: DeskState): Status {
     if (!loupe && error && !this.#opening) return "failed";
     if (!loupe) return this.#opening ? "loading" : "idle";
+    if (this.#moving) return "moving";
     if (this.#looking) return "looking";
     return this.#answering ? "answering" : "ready";
   }

@@ -15,6 +15,7 @@ import { Client, type LoupeEvents, type Seen } from "./client.js";
 import { Emitter } from "./emitter.js";
 import { answering, type Answering } from "./answering.js";
 import { aborted, LoupeError } from "./error.js";
+import { slicesOf, type Detail } from "./detail.js";
 import { builtIn } from "./model.js";
 import { fileOf, type PictureSource } from "./picture.js";
 import { availability, probe, type Availability, type Report } from "./probe.js";
@@ -34,6 +35,7 @@ export type { PictureSource } from "./picture.js";
 export type { Availability, Report } from "./probe.js";
 export type { Artefact, Device, DeviceInfo, EngineChoice, EngineInfo } from "./caps.js";
 export type { LoupeEvents, Seen } from "./client.js";
+export type { Detail } from "./detail.js";
 export type { Fit } from "./load/fit.js";
 export type { Progress } from "./load/meter.js";
 export type { Where } from "./load/store.js";
@@ -74,6 +76,8 @@ export interface SeeOptions {
   readonly signal?: AbortSignal;
   /** Keep the pictures seen before, and the conversation about them. */
   readonly add?: boolean;
+  /** How closely to look: how much of the picture is seen, and how many tokens it takes. `"high"` unless told otherwise. */
+  readonly detail?: Detail | undefined;
   /** Hears how the picture was cut, before its slices are encoded. */
   readonly onSliced?: (layout: Layout) => void;
   /**
@@ -181,7 +185,8 @@ export class Loupe {
    */
   async see(picture: PictureSource, options: SeeOptions = {}): Promise<Seen> {
     const { add = false, onSliced = () => undefined, remember = false, signal } = options;
-    return this.#client.see(await this.#bring(picture, signal), add, onSliced, signal, remember);
+    const manner = { remember, maxSlices: slicesOf(options.detail) };
+    return this.#client.see(await this.#bring(picture, signal), add, onSliced, signal, manner);
   }
 
   /** Asks about the pictures seen, as the next turn of the conversation. */

@@ -7,7 +7,11 @@ export type Request = { "type": "load", } | { "type": "see",
 /**
  * The caller's name for the picture.
  */
-picture: number, } | { "type": "seePixels", 
+picture: number, 
+/**
+ * The most slices to cut it into; as many as the model was made for when left out.
+ */
+maxSlices?: number, } | { "type": "seePixels", 
 /**
  * The caller's name for the picture.
  */
@@ -19,7 +23,11 @@ width: number,
 /**
  * Rows.
  */
-height: number, } | { "type": "ask", 
+height: number, 
+/**
+ * The most slices to cut it into; as many as the model was made for when left out.
+ */
+maxSlices?: number, } | { "type": "ask", 
 /**
  * The caller's name for the answer; comes back in every event about it.
  */

@@ -2,6 +2,7 @@
 // Blobs: handles, not copies, and the browser may keep their bytes on disk.
 
 import type { EngineInfo, EngineOptions } from "./caps.js";
+import type { Manner } from "./client.js";
 import type { Fit } from "./load/fit.js";
 import type { Kept, Order } from "./load/load.js";
 import type { Progress } from "./load/meter.js";
@@ -14,7 +15,7 @@ export type ToWorker =
   /** What the model needs was heard, and nobody minds: fetch its weights. */
   | { type: "proceed" }
   /** Look at a picture file; what was seen is taken from the disk, and kept there, where it is to be remembered. */
-  | { type: "see"; picture: number; file: Blob; remember: boolean }
+  | ({ type: "see"; picture: number; file: Blob } & Manner)
   /** Anything that needs no bytes. */
   | { type: "request"; request: Request }
   /** Give the GPU's memory back, and end. */

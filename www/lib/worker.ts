@@ -2,6 +2,7 @@
 // reads its messages between steps, so that a stop arrives while an answer is being given.
 
 import type { EngineInfo, EngineOptions } from "./caps.js";
+import type { Manner } from "./client.js";
 import { LoupeError } from "./error.js";
 import { load, Refused, type Listener, type Order } from "./load/load.js";
 import { watchRequests } from "./network.js";
@@ -53,7 +54,7 @@ async function receive(message: ToWorker): Promise<void> {
       inbox.push({ type: "load" });
       break;
     case "see":
-      inbox.push(await see(message.picture, message.file, message.remember));
+      inbox.push(await see(message.picture, message.file, message));
       break;
     case "request":
       inbox.push(message.request);
@@ -138,15 +139,16 @@ async function move({ kind, message }: Extract<Event, { type: "stalled" }>): Pro
 }
 
 /** The request to look at a file, with its bytes, or with its pixels where only the browser can read it. */
-async function see(picture: number, file: Blob, remembering: boolean): Promise<Request> {
+async function see(picture: number, file: Blob, { remember, maxSlices }: Manner): Promise<Request> {
   const bytes = new Uint8Array(await file.arrayBuffer());
   const pixels = isKnownFormat(bytes) ? undefined : await decodeInBrowser(file);
   // What nobody can read goes to the engine as well: it says best what is wrong with it.
+  const cut = maxSlices === undefined ? {} : { maxSlices };
   const request: Request = pixels
-    ? { type: "seePixels", picture, width: pixels.width, height: pixels.height }
-    : { type: "see", picture };
+    ? { type: "seePixels", picture, width: pixels.width, height: pixels.height, ...cut }
+    : { type: "see", picture, ...cut };
   luggage.set(request, pixels?.bytes ?? bytes);
-  const name = remembering ? await nameOf(bytes, kind) : undefined;
+  const name = remember ? await nameOf(bytes, maxSlices === undefined ? kind : `${kind}-${maxSlices}`) : undefined;
   if (name === undefined) return request;
   const seen = await recall(name);
   if (seen) kept.set(request, seen);

@@ -9,8 +9,8 @@
  * The engine and the model are fetched when they are first wanted. pkg/README.md has the attributes, slots, parts and events.
  */
 
-import { Desk, type DeskState } from "../desk.js";
-import type { LoadOptions, Loupe } from "../index.js";
+import { Desk, type DeskOptions, type DeskState } from "../desk.js";
+import type { Asking, Loupe } from "../index.js";
 import type { PictureSource } from "../picture.js";
 import type { Answer, Layout, ModelInfo } from "../protocol.gen.js";
 import { drawGrid, lightGrid } from "./overlay.js";
@@ -38,6 +38,9 @@ export interface LoupeAskEvents {
 /** The longest side at which a picture is drawn, in pixels; the model sees all of it. */
 const PREVIEW = 1600;
 
+/** Attributes that say how to answer, read at every question; each is a number. */
+const ASKING = { "max-tokens": "maxTokens", temperature: "temperature", "top-p": "topP", "top-k": "topK", "min-p": "minP", "repetition-penalty": "repetitionPenalty", seed: "seed" } as const;
+
 /** On a server there are no elements: the class is there to be imported, and nothing else. */
 const Base = globalThis.HTMLElement ?? (class {} as typeof HTMLElement);
 
@@ -46,7 +49,7 @@ let sheet: CSSStyleSheet | undefined;
 /** The element. */
 export class LoupeAsk extends Base {
   static readonly formAssociated = true;
-  static readonly observedAttributes = ["model", "hub", "device", "engine", "threads", "offline", "disabled"];
+  static readonly observedAttributes = ["model", "hub", "device", "engine", "threads", "offline", "keep", "detail", "disabled"];
 
   readonly #internals = this.attachInternals();
   readonly #shadow = this.attachShadow({ mode: "open", delegatesFocus: true });
@@ -96,7 +99,7 @@ export class LoupeAsk extends Base {
     const slotted = this.#slotted();
     if (slotted && this.#source === undefined) void this.see(slotted);
     const turn = this.#turns?.add(question);
-    const answer = await this.#desk.ask(question);
+    const answer = await this.#desk.ask(question, this.#manner());
     if (!answer) {
       turn?.remove();
       // The question goes back to where it can be mended, or asked once more.
@@ -129,6 +132,8 @@ export class LoupeAsk extends Base {
   attributeChangedCallback(name: string, before: string | null, now: string | null): void {
     if (before === now) return;
     if (name === "disabled") return this.#render();
+    // The same picture, more or less closely.
+    if (name === "detail") return void (this.#source !== undefined && this.see(this.#source));
     // Another model: the one that is open, or on its way, is left.
     this.#desk.close();
     this.#source = undefined;
@@ -224,14 +229,24 @@ export class LoupeAsk extends Base {
     return slotted as HTMLImageElement | undefined;
   }
 
-  #wishes(): LoadOptions {
-    const [model, hub, device, engine, threads] = ["model", "hub", "device", "engine", "threads"].map((name) => this.getAttribute(name) ?? undefined);
+  #manner(): Asking {
+    const given = Object.entries(ASKING).filter(([name]) => this.hasAttribute(name));
+    return Object.fromEntries(given.map(([name, option]) => [option, Number(this.getAttribute(name))]));
+  }
+
+  #wishes(): DeskOptions {
+    const names = ["model", "hub", "device", "engine", "threads", "patience", "detail"];
+    const [model, hub, device, engine, threads, patience, detail] = names.map((name) => this.getAttribute(name) ?? undefined);
     return {
       model,
       hub,
       // Loupe itself says what is wrong with a name that it does not know.
-      device: device as LoadOptions["device"],
-      engine: engine as LoadOptions["engine"],
+      device: device as DeskOptions["device"],
+      engine: engine as DeskOptions["engine"],
+      detail: /^\d+$/.test(detail ?? "") ? { maxSlices: Number(detail) } : (detail as DeskOptions["detail"]),
+      remember: this.hasAttribute("remember"),
+      keep: this.getAttribute("keep") === "no" ? false : undefined,
+      patience: patience === undefined ? undefined : Number(patience),
       threads: threads === undefined ? undefined : Number(threads),
       offline: this.hasAttribute("offline"),
     };
@@ -270,7 +285,7 @@ export class LoupeAsk extends Base {
     tell(view.caption, layout ? this.#words.layout(layout) : "");
     lightGrid(view.overlay, state.encoded);
 
-    view.status.hidden = !(status === "loading" || status === "looking" || (status === "answering" && state.answer === ""));
+    view.status.hidden = !(["loading", "looking", "moving"].includes(status) || (status === "answering" && state.answer === ""));
     tell(view.doing, view.status.hidden ? "" : this.#words.doing(status, progress));
     if (progress && progress.total > 0) [view.progress.max, view.progress.value] = [progress.total, progress.done];
     else view.progress.removeAttribute("value");

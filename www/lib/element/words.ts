@@ -48,6 +48,7 @@ export const ENGLISH: Words = {
   doing: (status, progress) => {
     if (progress?.phase === "fetch") return `Fetching the model, ${megabytes(progress.done)} of ${megabytes(progress.total)} MB`;
     const of = progress ? `, ${progress.done} of ${progress.total}` : "";
+    if (status === "moving") return `The GPU failed; opening the model again${of}`;
     if (status === "loading") return progress ? `Opening the model${of}` : "Fetching the model";
     if (status === "looking") return `Looking at the picture${of}`;
     return progress?.phase === "prefill" ? `Reading the question${of}` : "Answering";
