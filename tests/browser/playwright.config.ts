@@ -28,6 +28,8 @@ export default defineConfig({
     baseURL: process.env["LOUPE_URL"] ?? "http://127.0.0.1:8080/",
     viewport: { width: 1280, height: 860 },
     trace: "retain-on-failure",
+    // What a service worker answers no test could hold back or change; offline.spec.ts lets it in.
+    serviceWorkers: "block",
   },
   projects: [
     {

@@ -2,6 +2,7 @@
 
 import type { Answer, SeeTimings } from "loupe-vlm";
 import { announce, byId } from "./dom.js";
+import type { Said } from "./looks.js";
 import { count, duration } from "./words.js";
 
 const turns = byId("turns", HTMLOListElement);
@@ -11,8 +12,8 @@ const template = byId("turn", HTMLTemplateElement);
 export interface Turn {
   /** Appends to the answer. */
   say(text: string): void;
-  /** Completes it; `looked` is what looking at the picture cost, where this is the first answer since. */
-  finish(answer: Answer, looked: SeeTimings | undefined): void;
+  /** Completes it. */
+  finish(said: Said): void;
   /** Takes the turn back. */
   remove(): void;
 }
@@ -29,18 +30,32 @@ export function addTurn(question: string): Turn {
 
   return {
     say: (text) => answer.append(text),
-    finish(whole, looked) {
-      answer.classList.remove("busy");
-      answer.textContent = whole.text;
-      if (whole.finish === "abort") answer.append(whole.text ? " (stopped)" : "Stopped.");
-      if (whole.finish === "length") answer.append(" (cut off at the length limit)");
+    finish(said) {
+      complete(item, said);
       // Read aloud once and whole: spelt out piece by piece it could not be followed.
       announce(answer.textContent ?? "");
-      account(item, whole, looked);
       item.scrollIntoView({ block: "nearest" });
     },
     remove: () => item.remove(),
   };
+}
+
+/** Adds a turn of a conversation that is gone back to. */
+export function recallTurn(said: Said): void {
+  const turn = template.content.cloneNode(true) as DocumentFragment;
+  part(turn, ".question").textContent = said.question;
+  complete(part(turn, ".turn"), said);
+  turns.append(turn);
+}
+
+/** Puts a whole answer into its turn, and what it cost. */
+function complete(item: HTMLElement, { answer, looked }: Said): void {
+  const place = part(item, ".answer");
+  place.classList.remove("busy");
+  place.textContent = answer.text;
+  if (answer.finish === "abort") place.append(answer.text ? " (stopped)" : "Stopped.");
+  if (answer.finish === "length") place.append(" (cut off at the length limit)");
+  account(item, answer, looked);
 }
 
 /** Begins a new conversation. */

@@ -1,13 +1,18 @@
 // The page: one picture, one conversation, one model.
 
-import { builtIn, Loupe, LoupeError, type Artefact, type Device, type LoadOptions, type Seen } from "loupe-vlm";
+import { Loupe, LoupeError, type LoadOptions, type Seen } from "loupe-vlm";
 import { offerCamera } from "./camera.js";
-import { addTurn, clearTurns } from "./conversation.js";
+import { addTurn, clearTurns, recallTurn } from "./conversation.js";
+import { account, detail, offerDetail, setDetail, suit } from "./detail.js";
 import { announce, byId, tell } from "./dom.js";
 import { watchIntake } from "./intake.js";
+import { historyOf, offerEarlier, type Look } from "./looks.js";
 import { offerModels, type Choice } from "./models.js";
 import { countRequests } from "./network.js";
+import { keepPage } from "./offline.js";
+import { offerRecord, showWays } from "./record.js";
 import { GENERAL_QUESTIONS, offerSamples } from "./samples.js";
+import { set, wishes } from "./settings.js";
 import * as stage from "./stage.js";
 import * as status from "./status.js";
 import { deviceInWords, engineInWords, fetchedInWords, keptInWords, layoutInWords, modelInWords } from "./words.js";
@@ -25,42 +30,68 @@ const fit = byId("fit", HTMLElement);
 let opened = Promise.withResolvers<Loupe>();
 /** Ends the opening of the model, or the model. */
 let leave = new AbortController();
-/** The picture on the stage, to be shown to the next model too. */
-let picture: File | undefined;
+/** The model that is open. */
+let model: Loupe | undefined;
+/** The picture on the stage and what was said about it; the picture is shown to the next model too. */
+let now: Look | undefined;
+/** Whether the model has to be told what was said: it was said before it came, or to one that had to be started again. */
+let untold = false;
 /** The picture in front of the model, or on its way there; undefined when there is none. */
 let sight: Promise<Seen | undefined> = Promise.resolve(undefined);
 /** The picture whose cost an answer has told. */
 let told: Seen | undefined;
+/** Whether the page itself is kept in this browser, once that is known. */
+let page: Promise<boolean> | undefined;
+/** What the model was last opened with. */
+let used: LoadOptions = wishes();
 let looking: AbortController | undefined;
 let answering: AbortController | undefined;
 
 /** Looks at a picture, in place of the one before; what is under way is stopped. */
 function take(file: File, questions: readonly string[] = GENERAL_QUESTIONS): void {
-  stop();
-  clearTurns();
-  suggest(questions);
-  tell(questionError, "");
-  stage.clear();
-  afresh.hidden = true;
-  picture = file;
-  sight = look(file, (looking = new AbortController()));
+  begin({ file, questions, detail: detail(), seen: undefined, said: [] });
 }
 
-async function look(file: File, mine: AbortController): Promise<Seen | undefined> {
+/** Puts a picture on the stage, with what was said about it. */
+function begin(look: Look): void {
+  stop();
+  suggest(look.questions);
+  tell(questionError, "");
+  stage.clear();
+  setDetail(look.detail);
+  talkAbout(look);
+  untold = look.said.length > 0;
+  sight = see(look, (looking = new AbortController()));
+}
+
+/** Shows the conversation about a picture, and the earlier ones. */
+function talkAbout(look: Look | undefined): void {
+  now = look;
+  clearTurns();
+  for (const said of look?.said ?? []) recallTurn(said);
+  const begun = (look?.said.length ?? 0) > 0;
+  showWays(begun);
+  afresh.hidden = !begun;
+  offerEarlier(look, begin);
+}
+
+async function see(look: Look, mine: AbortController): Promise<Seen | undefined> {
   const { signal } = mine;
   try {
     const loupe = await opened.promise;
     signal.throwIfAborted();
     status.busy("Reading the picture");
-    const seen = await loupe.see(file, { signal, onSliced: (layout) => stage.show(file, layout) });
-    announce(`The picture is ready: ${layoutInWords(seen.layout)}.`);
-    return seen;
+    const onSliced = (layout: Seen["layout"]): void => stage.show(look.file, layout);
+    look.seen = await loupe.see(look.file, { detail: look.detail, signal, onSliced });
+    account(look.seen);
+    announce(`The picture is ready: ${layoutInWords(look.seen.layout)}.`);
+    return look.seen;
   } catch (error) {
     // A picture that was stopped for another one leaves the stage to that one.
     if (looking === mine) {
       stage.clear(signal.aborted ? "" : sentence(error));
       suggestions.hidden = true;
-      picture = undefined;
+      talkAbout(undefined);
     }
     return undefined;
   } finally {
@@ -83,10 +114,15 @@ async function ask(text: string): Promise<void> {
   try {
     const loupe = await opened.promise;
     const seen = await sight;
-    const answer = loupe.ask(text, { signal });
+    const look = now;
+    const answer = loupe.ask(text, { signal, history: look && untold ? historyOf(look) : undefined });
     for await (const piece of answer) turn.say(piece);
-    turn.finish(await answer, seen === told ? undefined : seen?.timings);
-    told = seen;
+    const said = { question: text, answer: await answer, looked: seen === told ? undefined : seen?.timings };
+    turn.finish(said);
+    if (look !== now) return;
+    [told, untold] = [seen, false];
+    look?.said.push(said);
+    showWays(true);
     afresh.hidden = false;
   } catch (error) {
     // The question goes back to where it can be mended, or asked once more.
@@ -135,21 +171,6 @@ function sentence(error: unknown): string {
   return "Something in this page went wrong; reload it, and report what the browser's console says.";
 }
 
-/**
- * What the page's address asks for: `?model=…` a model by name or address, `?text=…&vision=…` by two addresses;
- * `?hub=…` where names are looked up; `?engine=…&threads=…` how to run it, `?device=…` on what.
- */
-function wishes(): LoadOptions {
-  const { searchParams } = new URL(location.href);
-  const [text, vision, hub] = ["text", "vision", "hub"].map((name) => searchParams.get(name) ?? undefined);
-  const pair = text || vision ? { text: text ?? builtIn.text, vision: vision ?? builtIn.vision } : undefined;
-  const threads = searchParams.get("threads");
-  // Loupe itself says what is wrong with a name that is no artefact's.
-  const engine = (searchParams.get("engine") ?? undefined) as Artefact | undefined;
-  const device = (searchParams.get("device") ?? undefined) as Device | undefined;
-  return { model: searchParams.get("model") ?? pair, hub, engine, device, threads: threads === null ? undefined : Number(threads) };
-}
-
 /** Says below everything what was loaded and what runs it. */
 function describe(loupe: Loupe): void {
   const { engine, kept, model } = loupe;
@@ -163,29 +184,32 @@ function describe(loupe: Loupe): void {
 
 /** Another model takes the place of the one that is open or on its way; the picture is shown to it too. */
 function change({ model, offline = false }: Choice): void {
-  const address = new URL(location.href);
-  for (const name of ["model", "text", "vision"]) address.searchParams.delete(name);
+  for (const name of ["text", "vision"] as const) set(name, undefined);
   // Reloading the page opens the same model again, and the address can be passed on.
-  if (typeof model === "string") address.searchParams.set("model", model);
-  history.replaceState(null, "", address);
+  set("model", typeof model === "string" ? model : undefined);
+  reopen({ ...wishes(), model, offline });
+}
+
+/** Leaves the model that is open, or on its way, for one that is opened with these options. */
+function reopen(options: LoadOptions): void {
   stop();
-  clearTurns();
   leave.abort();
   opened.promise.catch(() => undefined);
   opened.reject(leave.signal.reason);
   opened = Promise.withResolvers();
   leave = new AbortController();
-  afresh.hidden = true;
   send.disabled = false;
-  told = undefined;
+  [model, told] = [undefined, undefined];
   tell(modelError, "");
   tell(questionError, "");
   byId("model", HTMLElement).replaceChildren();
-  const shown = picture;
+  const shown = now;
   stage.clear();
+  talkAbout(undefined);
   sight = Promise.resolve(undefined);
-  open({ ...wishes(), model, offline }, leave.signal).catch(giveUp);
-  if (shown) take(shown);
+  used = options;
+  open(options, leave.signal).catch(giveUp);
+  if (shown) take(shown.file, shown.questions);
 }
 
 async function open(options: LoadOptions, signal: AbortSignal): Promise<void> {
@@ -230,6 +254,7 @@ async function watch(loupe: Loupe, signal: AbortSignal): Promise<void> {
     status.idle();
     told = undefined;
     describe(loupe);
+    untold = true;
     if (!picture) sight = Promise.resolve(undefined);
   });
   loupe.on("moving", () => status.busy("The GPU failed; opening the model again"));
@@ -240,7 +265,11 @@ async function watch(loupe: Loupe, signal: AbortSignal): Promise<void> {
   loupe.on("ended", giveUp);
   await Promise.all([samples, document.fonts.ready]);
   signal.throwIfAborted();
-  signal.addEventListener("abort", countRequests(loupe));
+  const kept = (page ??= keepPage(loupe.engine.artefact));
+  void kept.then((kept) => tell(byId("offline", HTMLElement), kept ? "The page itself is kept in this browser, and opens without a network" : ""));
+  signal.addEventListener("abort", countRequests(loupe, kept));
+  model = loupe;
+  suit(loupe.model);
   describe(loupe);
   status.idle();
 }
@@ -255,15 +284,24 @@ document.addEventListener("keydown", (event) => {
 });
 afresh.addEventListener("click", () => {
   void opened.promise.then((loupe) => loupe.forget());
-  clearTurns();
-  afresh.hidden = true;
+  talkAbout(now && { ...now, said: [] });
+  untold = false;
   question.focus();
 });
 byId("another", HTMLButtonElement).addEventListener("click", () => byId("choose", HTMLInputElement).click());
 
 watchIntake(take, (files) => change({ model: files }), stage.clear);
 offerCamera(take, stage.clear);
-offerModels(change);
+offerModels({
+  open: change,
+  device: (device) => {
+    set("device", device);
+    reopen({ ...used, device });
+  },
+  opened: () => model,
+});
+offerDetail(() => now && take(now.file, now.questions));
+offerRecord(() => (model && now ? { loupe: model, look: now } : undefined));
 cancel.addEventListener("click", () => change({ model: undefined }));
 const samples = offerSamples(take);
-open(wishes(), leave.signal).catch(giveUp);
+open(used, leave.signal).catch(giveUp);

@@ -1,13 +1,18 @@
 // Choosing a model: by name or address, from files, or from what is kept here.
 
-import { LoupeError, models, type ModelSource, type StoredModel } from "loupe-vlm";
+import { Loupe, LoupeError, models, type Device, type LoadOptions, type ModelSource, type StoredModel } from "loupe-vlm";
 import { byId, tell } from "./dom.js";
-import { size } from "./words.js";
+import { wishes } from "./settings.js";
+import { engineInWords, size } from "./words.js";
 
 const dialog = byId("models-dialog", HTMLDialogElement);
 const source = byId("model-source", HTMLInputElement);
 const problem = byId("models-error", HTMLElement);
+const verdict = byId("verdict", HTMLElement);
 const list = byId("stored", HTMLUListElement);
+const devices = [...document.querySelectorAll<HTMLInputElement>('input[name="device"]')];
+/** Ends the asking whether a model fits. */
+let checking: AbortController | undefined;
 
 /** What a model was chosen by; undefined means the built-in one. */
 export interface Choice {
@@ -16,14 +21,26 @@ export interface Choice {
   readonly offline?: boolean;
 }
 
-/** Calls `open` with every model that is chosen. */
-export function offerModels(open: (choice: Choice) => void): void {
+/** What hears of what is chosen. */
+export interface Chosen {
+  /** A model. */
+  readonly open: (choice: Choice) => void;
+  /** What is to run it; undefined leaves that to Loupe. */
+  readonly device: (device: Device | undefined) => void;
+  /** The model that is open now. */
+  readonly opened: () => Loupe | undefined;
+}
+
+/** Offers models, and what they run on. */
+export function offerModels({ open, device, opened }: Chosen): void {
   const choose = (choice: Choice): void => {
     dialog.close();
     open(choice);
   };
   byId("models", HTMLButtonElement).addEventListener("click", () => {
     tell(problem, "");
+    tell(verdict, "");
+    describe(opened());
     dialog.showModal();
     void show(choose);
   });
@@ -35,6 +52,14 @@ export function offerModels(open: (choice: Choice) => void): void {
     if (model === "") tell(problem, "Type a name on the hub, the address of a manifest, or the addresses of two files.");
     else choose({ model });
   });
+  byId("check", HTMLButtonElement).addEventListener("click", () => void check());
+  for (const input of devices) {
+    input.addEventListener("change", () => {
+      dialog.close();
+      device(input.value === "auto" ? undefined : (input.value as Device));
+    });
+  }
+  dialog.addEventListener("close", () => checking?.abort());
   for (const id of ["model-files", "model-folder"]) {
     const input = byId(id, HTMLInputElement);
     input.addEventListener("change", () => {
@@ -43,6 +68,41 @@ export function offerModels(open: (choice: Choice) => void): void {
       input.value = "";
       if (files.length > 0) choose({ model: files });
     });
+  }
+}
+
+/** Says what runs here and what is open. */
+function describe(opened: Loupe | undefined): void {
+  const { usable, lacks, engine } = Loupe.probe();
+  byId("probe", HTMLElement).textContent = usable && engine ? `${engineInWords(engine)}.` : `Loupe cannot run here: this browser lacks ${lacks.join(", ")}.`;
+  const wished = wishes().device ?? "auto";
+  for (const input of devices) input.checked = input.value === wished;
+  byId("opened", HTMLElement).textContent = opened ? `Open now: ${opened.model.name}, ${size(opened.model.bytes)}` : "";
+}
+
+/** Asks for a model's headers alone, and says what it would fetch and whether it fits, and why not. */
+async function check(): Promise<void> {
+  const model = source.value.trim();
+  tell(problem, "");
+  tell(verdict, "");
+  if (model === "") return tell(problem, "Type a name on the hub, the address of a manifest, or the addresses of two files.");
+  checking?.abort();
+  const mine = (checking = new AbortController());
+  let found = false;
+  tell(verdict, "Asking for its headers");
+  try {
+    const onFit: LoadOptions["onFit"] = ({ download, sentence }) => {
+      found = true;
+      tell(verdict, `${size(download)} to fetch. ${sentence}`);
+      mine.abort();
+    };
+    // Nothing is kept: whoever only asks has not chosen yet.
+    const loupe = await Loupe.load({ ...wishes(), model, keep: false, signal: mine.signal, onFit });
+    loupe.close();
+  } catch (error) {
+    if (found || checking !== mine) return;
+    tell(verdict, "");
+    if (!mine.signal.aborted) tell(problem, error instanceof LoupeError ? error.message : "The model could not be asked for; try again.");
   }
 }
 

@@ -6,10 +6,14 @@ import { count } from "./words.js";
 
 const place = byId("network", HTMLElement);
 
-/** Counts every request that the page or the worker makes from now on, until what it returns is called. */
-export function countRequests(loupe: Loupe): () => void {
-  let requests = 0;
+/**
+ * Counts every request that the page or the worker makes from now on, until what it returns is called. Shown from when
+ * `settled` is: until then the page itself is being kept, which takes requests.
+ */
+export function countRequests(loupe: Loupe, settled: Promise<unknown>): () => void {
+  let [requests, shown, ended] = [0, false, false];
   const show = (): void => {
+    if (!shown || ended) return;
     const figure = document.createElement("b");
     figure.textContent = count(requests, "request");
     place.replaceChildren("Nothing leaves this tab: ", figure, " since the model was loaded.");
@@ -19,8 +23,12 @@ export function countRequests(loupe: Loupe): () => void {
     show();
   };
   const deaf = [watchRequests(heard), loupe.on("request", heard)];
-  show();
+  void settled.then(() => {
+    shown = true;
+    show();
+  });
   return () => {
+    ended = true;
     for (const stop of deaf) stop();
     place.replaceChildren();
   };

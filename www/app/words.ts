@@ -1,6 +1,6 @@
 // Numbers in words.
 
-import type { DeviceInfo, EngineInfo, Layout, Loupe, ModelInfo, Progress } from "loupe-vlm";
+import type { DeviceInfo, EngineChoice, EngineInfo, Layout, Loupe, ModelInfo, Progress } from "loupe-vlm";
 
 /** "84 tokens", "1 token". */
 export function count(n: number, noun: string): string {
@@ -49,8 +49,13 @@ export function keptInWords({ where, why }: Loupe["kept"]): string {
 }
 
 /** "Engine relaxed-mt on 2 threads: this machine has 2 cores". */
-export function engineInWords({ artefact, threads, why }: EngineInfo): string {
+export function engineInWords({ artefact, threads, why }: EngineChoice): string {
   return `Engine ${artefact} on ${count(threads, "thread")}: ${why.join("; ")}`;
+}
+
+/** "on the GPU nvidia ampere", "on the processor, 2 threads". */
+export function runsInWords({ threads, device }: EngineInfo): string {
+  return device.kind === "gpu" ? `on the GPU ${device.adapter}` : `on the processor, ${count(threads, "thread")}`;
 }
 
 /** "On the GPU nvidia ampere, kernels f16, subgroups of 32", "On the processor: this browser offers no GPU". */
