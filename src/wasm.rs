@@ -46,15 +46,17 @@ impl Engine {
         Self { threads, ..Self::default() }
     }
 
-    /// Takes a GPU to open the next model on, once it has shown that it computes as it should; resolves to the kernels that
-    /// run there, and throws one sentence where it did not.
+    /// Takes a GPU to open the next model on, once it has shown that it computes as it should with what `masks` (words of
+    /// [`Wish::of`]) leave of its features; resolves to the kernels that run there and a reason for each feature that is
+    /// used or not, and throws one sentence where it did not.
     #[wasm_bindgen(js_name = useGpu)]
-    pub async fn use_gpu(&mut self, gpu: Shim) -> std::result::Result<String, JsValue> {
-        let checked = Gpu::checked(Browser::new(gpu), Wish::default()).await;
-        let gpu = checked.map_err(|e| JsValue::from(e.to_string()))?;
-        let kernels = gpu.kernels();
+    pub async fn use_gpu(&mut self, gpu: Shim, masks: Vec<String>) -> std::result::Result<Vec<String>, JsValue> {
+        let thrown = |e: Error| JsValue::from(e.to_string());
+        let wish = Wish::of(masks.iter().map(String::as_str)).map_err(thrown)?;
+        let gpu = Gpu::checked(Browser::new(gpu), wish).await.map_err(thrown)?;
+        let told = std::iter::once(gpu.kernels()).chain(gpu.why().iter().cloned()).collect();
         self.gpu = Some(Box::new(gpu));
-        Ok(kernels)
+        Ok(told)
     }
 
     /// Takes the next bytes of file 0 or 1: the language model and the vision encoder, in either order. False when no

@@ -59,13 +59,21 @@ async function lose(page: Page, ...reads: number[]): Promise<void> {
   }, reads);
 }
 
-for (const query of ["?device=gpu", "?device=gpu&engine=base"]) {
+// Chromium's GPU in software has subgroups, and no arithmetic on halves.
+for (const [query, kernels] of [
+  ["?device=gpu", /kernels f32, subgroups of \d+: the GPU was asked for; without f16: not on this GPU; with subgroups: on this GPU/],
+  [
+    "?device=gpu&gpu=f32,nosubgroups&engine=base",
+    /kernels f32: the GPU was asked for; without f16: not on this GPU; without subgroups: not wanted/,
+  ],
+] as const) {
   test(`${query}: the page says that the GPU runs, and the answers are the processor's`, async ({ page }) => {
     const { picture, questions } = cases.find(({ picture }) => picture.endsWith("odd.png")) ?? { picture: "", questions: [] };
     const answers = new Map<string, string[]>();
     for (const device of [query, "?device=cpu"]) {
       const desk = await Desk.open(page, device);
-      await expect(desk.device).toHaveText(device === query ? /^On the GPU google swiftshader, kernels .*: the GPU was asked for/ : "On the processor: the processor was asked for");
+      await expect(desk.device).toHaveText(device === query ? kernels : "On the processor: the processor was asked for");
+      if (device === query) await expect(desk.device).toHaveText(/^On the GPU google swiftshader,/);
       await desk.see(file(`tests/golden/${picture}`));
       const said: string[] = [];
       for (const question of questions) said.push(await desk.ask(question));
@@ -109,10 +117,15 @@ for (const [what, first, words] of [
   });
 }
 
-test("a device that there is none of is refused in one sentence", async ({ page }) => {
-  const desk = await Desk.visit(page, "?device=tpu");
-  await expect(desk.modelError).toHaveText('"tpu" is no device; there are auto, gpu, cpu.');
-});
+for (const [query, sentence] of [
+  ["?device=tpu", '"tpu" is no device; there are auto, gpu, cpu.'],
+  ["?device=gpu&gpu=f32,f64", '"f64" masks nothing of a GPU; there are f32, nosubgroups.'],
+] as const) {
+  test(`${query} is refused in one sentence`, async ({ page }) => {
+    const desk = await Desk.visit(page, query);
+    await expect(desk.modelError).toHaveText(sentence);
+  });
+}
 
 /** Three turns about a picture; in the second the GPU is lost at these reads. */
 async function conversation(page: Page, device: string, losses: readonly number[]) {

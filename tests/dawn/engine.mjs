@@ -1,5 +1,9 @@
 // The very engine that browsers get, in Node on Dawn, Chromium's WebGPU, over Vulkan: the answers on the GPU are those on
 // the processor. Without a driver that Dawn takes it says so and passes.
+//
+//     node tests/dawn/engine.mjs [all] [f32] [nosubgroups]
+//
+// `all` asks all golden questions, which takes minutes on a GPU in software; the others mask features of the GPU.
 
 import { readFileSync } from "node:fs";
 import { create, globals } from "webgpu";
@@ -10,6 +14,9 @@ import init, { Engine } from "../../pkg/dist/engine/base/loupe.js";
 const ROOT = new URL("../../", import.meta.url);
 const read = (path) => readFileSync(new URL(path, ROOT));
 const CASES = ["pictures/odd.png", "pictures/tiny.png"];
+const words = process.argv.slice(2);
+const masks = words.filter((word) => word !== "all");
+const cases = JSON.parse(read("tests/golden/questions.json")).filter(({ picture }) => words.includes("all") || CASES.includes(picture));
 
 Object.assign(globalThis, globals);
 const gpu = create([]);
@@ -23,7 +30,7 @@ await init({ module_or_path: read("pkg/dist/engine/base/loupe_bg.wasm") });
 /** Answers to all questions of the cases. */
 async function answers(device) {
   const engine = new Engine(1);
-  if (device) console.log(`  ${device.adapter}, kernels ${await engine.useGpu(device)}`);
+  if (device) console.log(`  ${device.adapter}, kernels ${(await engine.useGpu(device, masks)).join("; ")}`);
   for (const [file, name] of ["loupe-base-q8_0.gguf", "mmproj-loupe-base-q8_0.gguf"].entries()) engine.push(file, read(`models/${name}`));
   const said = [];
   /** Hands a request over and steps until nothing is left to do. */
@@ -37,7 +44,7 @@ async function answers(device) {
     }
   };
   await meet({ type: "load" });
-  for (const { picture, questions } of JSON.parse(read("tests/golden/questions.json")).filter(({ picture }) => CASES.includes(picture))) {
+  for (const { picture, questions } of cases) {
     await meet({ type: "forget", pictures: true });
     await meet({ type: "see", picture: 1 }, read(`tests/golden/${picture}`));
     for (const [id, question] of questions.entries()) {

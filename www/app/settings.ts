@@ -1,13 +1,13 @@
 // What the page's address asks for, so that reloading it, or passing it on, runs the same model in the same way. Never the picture.
 
-import { builtIn, type Artefact, type Detail, type Device, type LoadOptions } from "loupe-vlm";
+import { builtIn, type Artefact, type Detail, type Device, type GpuMask, type LoadOptions } from "loupe-vlm";
 
 /** What the address can hold and the page can change. */
 type Setting = "model" | "text" | "vision" | "device" | "detail";
 
 /**
  * `?model=…` a model by name or address, `?text=…&vision=…` by two addresses; `?hub=…` where names are looked up; `?engine=…&threads=…`
- * how to run it, `?device=…` on what. Loupe itself says what is wrong with a word that it does not know.
+ * how to run it, `?device=…` on what, `?gpu=…,…` without which of a GPU's features. Loupe itself says what is wrong with a word that it does not know.
  */
 export function wishes(): LoadOptions {
   const { searchParams } = new URL(location.href);
@@ -16,7 +16,8 @@ export function wishes(): LoadOptions {
   const threads = searchParams.get("threads");
   const engine = (searchParams.get("engine") ?? undefined) as Artefact | undefined;
   const device = (searchParams.get("device") ?? undefined) as Device | undefined;
-  return { model: searchParams.get("model") ?? pair, hub, engine, device, threads: threads === null ? undefined : Number(threads) };
+  const gpu = (searchParams.get("gpu") ?? "").split(",").filter((mask) => mask !== "") as GpuMask[];
+  return { model: searchParams.get("model") ?? pair, hub, engine, device, gpu, threads: threads === null ? undefined : Number(threads) };
 }
 
 /** `?detail=…`: "low", "high", or a number of slices. */

@@ -10,11 +10,18 @@ export type Device = "auto" | "gpu" | "cpu";
 
 export const DEVICES: readonly Device[] = ["auto", "gpu", "cpu"];
 
+/** What a GPU's kernels may be told to do without: arithmetic on halves, or exchange between threads without memory. */
+export type GpuMask = "f32" | "nosubgroups";
+
+/** The words that `Wish::of` of `src/exec/gpu/variant.rs` reads. */
+export const GPU_MASKS: readonly GpuMask[] = ["f32", "nosubgroups"];
+
 /** What a caller may want; what cannot be is told in `EngineInfo.why`. */
 export interface EngineOptions {
   readonly artefact?: Artefact | undefined;
   readonly threads?: number | undefined;
   readonly device?: Device | undefined;
+  readonly gpu?: readonly GpuMask[] | undefined;
 }
 
 /** What runs the network. */

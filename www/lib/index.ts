@@ -10,7 +10,7 @@
  * Importing it touches neither `window` nor `document`, so that servers can render pages that use it.
  */
 
-import { ARTEFACTS, DEVICES, type Artefact, type Device, type EngineInfo } from "./caps.js";
+import { ARTEFACTS, DEVICES, GPU_MASKS, type Artefact, type Device, type EngineInfo, type GpuMask } from "./caps.js";
 import { Client, type LoupeEvents, type Seen } from "./client.js";
 import { Emitter } from "./emitter.js";
 import { answering, type Answering } from "./answering.js";
@@ -33,7 +33,7 @@ export { pictures } from "./pictures.js";
 export type { Answering } from "./answering.js";
 export type { PictureSource } from "./picture.js";
 export type { Availability, Report } from "./probe.js";
-export type { Artefact, Device, DeviceInfo, EngineChoice, EngineInfo } from "./caps.js";
+export type { Artefact, Device, DeviceInfo, EngineChoice, EngineInfo, GpuMask } from "./caps.js";
 export type { LoupeEvents, Seen } from "./client.js";
 export type { Detail } from "./detail.js";
 export type { Fit } from "./load/fit.js";
@@ -57,6 +57,8 @@ export interface LoadOptions {
    * passes a test, and the processor elsewhere. `"gpu"` takes an imitation too. `loupe.engine.device` tells which it is and why.
    */
   readonly device?: Device | undefined;
+  /** What the GPU's kernels are to do without, to see what a lesser GPU would do; nothing unless told otherwise. */
+  readonly gpu?: readonly GpuMask[] | undefined;
   /** Whether to keep the model in this browser for the next time; true unless told otherwise, and for the built-in model. */
   readonly keep?: boolean | undefined;
   /** Open what is kept and ask no network. */
@@ -114,7 +116,7 @@ export class Loupe {
 
   /** Fetches and opens a model. */
   static async load(options: LoadOptions = {}): Promise<Loupe> {
-    const { model = builtIn, engine, threads, device, offline = false, hub = HUB, patience, signal, onProgress, onFit } = options;
+    const { model = builtIn, engine, threads, device, gpu = [], offline = false, hub = HUB, patience, signal, onProgress, onFit } = options;
     signal?.throwIfAborted();
     if (engine !== undefined && !ARTEFACTS.includes(engine)) {
       throw new LoupeError("usage", `"${engine}" is no engine; there are ${ARTEFACTS.join(", ")}.`);
@@ -125,11 +127,15 @@ export class Loupe {
     if (device !== undefined && !DEVICES.includes(device)) {
       throw new LoupeError("usage", `"${device}" is no device; there are ${DEVICES.join(", ")}.`);
     }
+    const unknown = gpu.find((mask) => !GPU_MASKS.includes(mask));
+    if (unknown !== undefined) {
+      throw new LoupeError("usage", `"${unknown}" masks nothing of a GPU; there are ${GPU_MASKS.join(", ")}.`);
+    }
     const events = new Emitter<LoupeEvents>();
     const deaf = [onProgress && events.on("fetched", onProgress), onFit && events.on("fit", onFit)];
     // The built-in model comes with the page, and the browser's own cache keeps it as it keeps the page.
     const { keep = model !== builtIn } = options;
-    const client = new Client({ wanted: want(model, hub), keep, offline, patience }, { artefact: engine, threads, device }, events);
+    const client = new Client({ wanted: want(model, hub), keep, offline, patience }, { artefact: engine, threads, device, gpu }, events);
     const stop = (): void => client.close();
     signal?.addEventListener("abort", stop, { once: true });
     try {

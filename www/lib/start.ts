@@ -61,13 +61,14 @@ async function offered({ device = "auto" }: EngineOptions): Promise<Gpu | string
   return openGpu(device === "gpu").catch((cause: unknown) => (cause instanceof NoGpu ? cause.message : `the GPU could not be opened: ${reason(cause)}`));
 }
 
-async function settle(engine: Engine, { device }: EngineOptions, offer: Promise<Gpu | string>): Promise<DeviceInfo> {
+async function settle(engine: Engine, { device, gpu: masks = [] }: EngineOptions, offer: Promise<Gpu | string>): Promise<DeviceInfo> {
   const why = device === "gpu" ? ["the GPU was asked for"] : [];
   const cpu = { kind: "cpu", adapter: "", kernels: "" } as const;
   const gpu = await offer;
   if (typeof gpu === "string") return { ...cpu, why: [...why, gpu] };
   try {
-    return { kind: "gpu", adapter: gpu.adapter, kernels: await engine.useGpu(gpu), why };
+    const [kernels = "", ...reasons] = await engine.useGpu(gpu, [...masks]);
+    return { kind: "gpu", adapter: gpu.adapter, kernels, why: [...why, ...reasons] };
   } catch (cause) {
     console.warn(cause);
     return { ...cpu, why: [...why, `the GPU ${gpu.adapter} failed its test`] };

@@ -1,5 +1,7 @@
 //! What kernels may use of a GPU: what it can do, what of that is wanted, and why each was taken or left.
 
+use crate::error::{Error, Result};
+
 /// What a GPU can do that not every one can.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Features {
@@ -23,6 +25,27 @@ pub struct Wish {
 impl Wish {
     /// What every GPU can do, and no more.
     pub const PLAIN: Self = Self { f16: Some(false), subgroups: Some(false) };
+    /// The words that a person masks features with, as [`of`](Self::of) reads them.
+    pub const MASKS: [&str; 2] = ["f32", "nosubgroups"];
+
+    /// All that a GPU can do but what these words mask.
+    ///
+    /// # Errors
+    /// A usage error that names the word that is none of them, and all that are.
+    pub fn of<'a>(masks: impl IntoIterator<Item = &'a str>) -> Result<Self> {
+        let mut wish = Self::default();
+        for mask in masks {
+            match mask {
+                "f32" => wish.f16 = Some(false),
+                "nosubgroups" => wish.subgroups = Some(false),
+                _ => {
+                    let known = Self::MASKS.join(", ");
+                    return Err(Error::usage(format!("\"{mask}\" masks nothing of a GPU; there are {known}.")));
+                }
+            }
+        }
+        Ok(wish)
+    }
 }
 
 /// What the kernels use.
@@ -70,6 +93,16 @@ impl Variant {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_mask_features() {
+        assert_eq!(Wish::of([]).unwrap(), Wish::default());
+        assert_eq!(Wish::of(Wish::MASKS).unwrap(), Wish::PLAIN);
+        assert_eq!(Wish::of(["f32"]).unwrap(), Wish { f16: Some(false), ..Wish::default() });
+        let error = Wish::of(["f32", "f64"]).unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::Usage);
+        assert_eq!(error.to_string(), "\"f64\" masks nothing of a GPU; there are f32, nosubgroups.");
+    }
 
     #[test]
     fn a_feature_is_used_where_it_is_and_nobody_minds() {
