@@ -221,3 +221,33 @@ fn quantize_says_what_is_wrong_and_leaves_nothing_behind() {
     refused(&["quantize", damaged.to_str().unwrap(), to, "q8_0"], 4, "to its end");
     assert_eq!(fs::read_dir(&dir).unwrap().count(), 1, "only the damaged file is there");
 }
+
+#[cfg(feature = "gpu")]
+#[test]
+fn the_processor_and_the_gpu_share_the_network_at_any_node() {
+    let dir = scratch("split");
+    let (model, picture) = (model(&dir), picture(&dir, "a.png", 50, 40));
+    let ask = ["ask", picture.to_str().unwrap(), "How many?", "--model", model.to_str().unwrap(), "--max-tokens", "8"];
+    let plain = loupe(&ask);
+    for node in
+        ["v.patch_embd.weight", "v.blk.1.attn_out.weight", "blk.0.attn_k.weight", "blk.1#10", "output_norm.weight"]
+    {
+        let split = loupe(&[&ask[..], &["--gpu-from", node, "--gpu", "f32"]].concat());
+        if split.status.code() == Some(6) {
+            // Past the test runner, which would keep it from whoever reads.
+            std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("skipped: {}", text(&split.stderr))).ok();
+            return;
+        }
+        assert_eq!(split.status.code(), Some(0), "{node}: {}", text(&split.stderr));
+        assert_eq!(text(&split.stdout), text(&plain.stdout), "from {node}");
+    }
+    // A driver may say things of its own before.
+    let with = |more: &[&str], words: &str| {
+        let out = loupe(&[&ask[..], more].concat());
+        assert_eq!(out.status.code(), Some(2), "{more:?}");
+        assert!(text(&out.stderr).contains(words), "{more:?}: {}", text(&out.stderr));
+    };
+    with(&["--gpu-from", "blk.77.attn_q.weight"], "has no node `blk.77.attn_q.weight`; among others it has `blk.");
+    with(&["--gpu-from", "blk.1#10", "--executor", "gpu"], "cpu or reference");
+    with(&["--executor", "gpu", "--gpu", "f32,f64"], "\"f64\" masks nothing of a GPU; there are f32, nosubgroups.");
+}

@@ -28,17 +28,15 @@ pub struct ExecutorArgs {
     /// Threads; as many as there are cores, up to eight, when left out.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
-    /// Features of the GPU to do without.
+    /// What the GPU's kernels are to do without, to see what a lesser one would do: f32, nosubgroups.
     #[cfg(feature = "gpu")]
-    #[arg(long, value_enum, value_delimiter = ',', value_name = "FEATURES")]
-    without: Vec<GpuFeature>,
-}
-
-#[cfg(feature = "gpu")]
-#[derive(Clone, Copy, PartialEq, clap::ValueEnum)]
-enum GpuFeature {
-    F16,
-    Subgroups,
+    #[arg(long, value_delimiter = ',', value_name = "MASKS")]
+    gpu: Vec<String>,
+    /// Run this node of the network and all after it on the GPU, those before it on --executor: to find one that the GPU
+    /// computes wrongly.
+    #[cfg(feature = "gpu")]
+    #[arg(long, value_name = "NODE")]
+    gpu_from: Option<String>,
 }
 
 #[derive(Clone, Copy, Default, clap::ValueEnum)]
@@ -56,20 +54,39 @@ enum Kind {
 
 impl ExecutorArgs {
     fn executor(&self) -> Result<AnyExecutor> {
+        #[cfg(feature = "gpu")]
+        if let Some(node) = &self.gpu_from {
+            if let Kind::Gpu = self.executor {
+                return Err(Error::usage(
+                    "With --gpu-from, --executor is what runs before the node: cpu or reference.",
+                ));
+            }
+            let before = Self { gpu_from: None, gpu: vec![], ..*self }.executor()?;
+            return Ok(AnyExecutor::Split(Box::new(loupe::exec::Split::new(before, self.gpu()?, node))));
+        }
         Ok(match (self.executor, self.threads) {
             (Kind::Cpu, None) => AnyExecutor::default(),
             (Kind::Cpu, Some(threads)) => AnyExecutor::cpu(threads.into()),
             #[cfg(feature = "gpu")]
-            (Kind::Gpu, _) => pollster::block_on(AnyExecutor::gpu(self.wish()))?,
+            (Kind::Gpu, _) => self.gpu()?,
             #[cfg(feature = "reference")]
             (Kind::Reference, _) => AnyExecutor::Reference(Default::default()),
         })
     }
 
     #[cfg(feature = "gpu")]
-    fn wish(&self) -> loupe::exec::gpu::Wish {
-        let wish = |feature| self.without.contains(&feature).then_some(false);
-        loupe::exec::gpu::Wish { f16: wish(GpuFeature::F16), subgroups: wish(GpuFeature::Subgroups) }
+    fn gpu(&self) -> Result<AnyExecutor> {
+        let wish = loupe::exec::gpu::Wish::of(self.gpu.iter().map(String::as_str))?;
+        pollster::block_on(AnyExecutor::gpu(wish))
+    }
+
+    /// Refuses a node that the network has not.
+    fn check(&self, session: Session) -> Result<Session> {
+        #[cfg(feature = "gpu")]
+        if let Some(node) = &self.gpu_from {
+            session.check_node(node)?;
+        }
+        Ok(session)
     }
 }
 
@@ -88,7 +105,7 @@ pub fn open(names: &[String], executor: &ExecutorArgs) -> Result<Session> {
         [a, b] => [file(a)?, file(b)?],
         _ => return Err(usage()),
     };
-    read([&a, &b], executor.executor()?)
+    executor.check(read([&a, &b], executor.executor()?)?)
 }
 
 fn usage() -> Error {

@@ -16,6 +16,9 @@ pub enum AnyExecutor {
     /// Our kernels on a GPU.
     #[cfg(feature = "gpu")]
     Gpu(Box<super::Gpu>),
+    /// Two of them, each for a part of the network.
+    #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+    Split(Box<super::Split>),
     /// candle in f32: slow, plain, and what the others are compared with.
     #[cfg(feature = "reference")]
     Reference(Reference),
@@ -61,6 +64,8 @@ impl AnyExecutor {
         match self {
             #[cfg(feature = "gpu")]
             Self::Gpu(gpu) => gpu.ready().await,
+            #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+            Self::Split(split) => split.ready().await,
             _ => Ok(()),
         }
     }
@@ -74,6 +79,8 @@ impl AnyExecutor {
             }
             #[cfg(feature = "gpu")]
             Self::Gpu(gpu) => gpu.description(),
+            #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+            Self::Split(split) => split.description(),
             #[cfg(feature = "reference")]
             Self::Reference(_) => "reference".into(),
         }
@@ -94,6 +101,8 @@ impl Executor for AnyExecutor {
             Self::Cpu(cpu) => cpu.load(name, tensor),
             #[cfg(feature = "gpu")]
             Self::Gpu(gpu) => gpu.load(name, tensor),
+            #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+            Self::Split(split) => split.load(name, tensor),
             #[cfg(feature = "reference")]
             Self::Reference(reference) => reference.load(name, tensor),
         }
@@ -104,6 +113,8 @@ impl Executor for AnyExecutor {
             Self::Cpu(cpu) => cpu.run(plan, live, inputs, trace),
             #[cfg(feature = "gpu")]
             Self::Gpu(gpu) => gpu.run(plan, live, inputs, trace),
+            #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+            Self::Split(split) => split.run(plan, live, inputs, trace),
             #[cfg(feature = "reference")]
             Self::Reference(reference) => reference.run(plan, live, inputs, trace),
         }
@@ -114,6 +125,8 @@ impl Executor for AnyExecutor {
             Self::Cpu(cpu) => cpu.keep(slot),
             #[cfg(feature = "gpu")]
             Self::Gpu(gpu) => gpu.keep(slot),
+            #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+            Self::Split(split) => split.keep(slot),
             #[cfg(feature = "reference")]
             Self::Reference(reference) => reference.keep(slot),
         }
@@ -124,6 +137,8 @@ impl Executor for AnyExecutor {
             Self::Cpu(cpu) => cpu.restore(slot),
             #[cfg(feature = "gpu")]
             Self::Gpu(gpu) => gpu.restore(slot),
+            #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+            Self::Split(split) => split.restore(slot),
             #[cfg(feature = "reference")]
             Self::Reference(reference) => reference.restore(slot),
         }
@@ -134,6 +149,8 @@ impl Executor for AnyExecutor {
             Self::Cpu(cpu) => cpu.read(at).await,
             #[cfg(feature = "gpu")]
             Self::Gpu(gpu) => gpu.read(at).await,
+            #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+            Self::Split(split) => split.read(at).await,
             #[cfg(feature = "reference")]
             Self::Reference(reference) => reference.read(at).await,
         }

@@ -6,6 +6,8 @@ pub mod cpu;
 pub mod gpu;
 #[cfg(feature = "reference")]
 mod reference;
+#[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+mod split;
 
 pub use any::AnyExecutor;
 pub use cpu::Cpu;
@@ -13,6 +15,8 @@ pub use cpu::Cpu;
 pub use gpu::Gpu;
 #[cfg(feature = "reference")]
 pub use reference::Reference;
+#[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+pub use split::Split;
 
 use std::pin::Pin;
 

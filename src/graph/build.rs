@@ -52,19 +52,23 @@ pub struct Graph {
 }
 
 impl Graph {
+    /// The first node that is called so, or that reads the weight that is.
+    pub fn find(&self, name: &str) -> Option<usize> {
+        let weight = self.weights.iter().position(|weight| weight.name == name);
+        self.nodes.iter().position(|node| node.name == name || weight.is_some() && node.op.weight() == weight)
+    }
+
+    /// The names that [`find`](Self::find) knows: weights', and those of nodes.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let weights = self.weights.iter().map(|weight| weight.name.as_str());
+        weights.chain(self.nodes.iter().map(|node| node.name.as_str()))
+    }
+
     /// What node `at` does, for profiles: its operation and the weight that it is about, if it is about one.
     pub fn label(&self, at: usize) -> String {
         let op = &self.nodes[at].op;
-        match *op {
-            Op::Constant(w)
-            | Op::Embed(w)
-            | Op::Linear { weight: w, .. }
-            | Op::Norm { weight: Some(w), .. }
-            | Op::Convolve { weight: w, .. } => {
-                format!("{} {}", op.kind(), self.weights[w.index()].name)
-            }
-            _ => op.kind().to_owned(),
-        }
+        let weight = op.weight().map(|at| format!(" {}", self.weights[at].name));
+        op.kind().to_owned() + &weight.unwrap_or_default()
     }
 }
 
@@ -74,13 +78,15 @@ pub struct Builder {
     nodes: Vec<Node>,
     weights: Vec<Weight>,
     scope: String,
+    /// The first node of the scope.
+    scoped: usize,
     fault: Option<String>,
 }
 
 impl Builder {
-    /// Names the next value; later values get names made from it.
+    /// The values from here on get names made from this one: `name#0`, `name#1`, …
     pub fn scope(&mut self, name: impl Into<String>) {
-        self.scope = name.into();
+        (self.scope, self.scoped) = (name.into(), self.nodes.len());
     }
 
     /// Gives a value the name it has in traces.
@@ -302,7 +308,7 @@ impl Builder {
 
     fn push(&mut self, op: Op, rows: Rows, cols: usize) -> Value {
         let value = Value(self.nodes.len() as u32);
-        let name = format!("{}#{}", self.scope, value.0);
+        let name = format!("{}#{}", self.scope, self.nodes.len() - self.scoped);
         self.nodes.push(Node { name, op, rows, cols });
         value
     }

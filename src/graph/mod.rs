@@ -5,12 +5,14 @@
 //! builds a graph knows no device, and an executor that runs one knows no model.
 
 mod build;
+mod cut;
 mod op;
 mod plan;
 mod strips;
 mod trace;
 
 pub use build::{Builder, Graph, Node, Weight, WeightId};
+pub use cut::Cut;
 pub use op::{Act, CacheId, Live, Mask, NormKind, Op, RopeKind, Rows, StateId, Turn, Value};
 pub use plan::{Place, Plan};
 pub use strips::Strip;

@@ -199,6 +199,18 @@ impl Op {
         }
     }
 
+    /// The place in [`Graph::weights`](super::Graph) of the weight that it is about, if it is about one.
+    pub fn weight(&self) -> Option<usize> {
+        match *self {
+            Self::Constant(w)
+            | Self::Embed(w)
+            | Self::Linear { weight: w, .. }
+            | Self::Norm { weight: Some(w), .. }
+            | Self::Convolve { weight: w, .. } => Some(w.index()),
+            _ => None,
+        }
+    }
+
     /// What it is called in profiles.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -138,6 +138,14 @@ impl Session {
         self.stalled = true;
     }
 
+    /// Whether the network has a node of this name, or one that reads the weight of this name.
+    ///
+    /// # Errors
+    /// A usage error when it has none, which names some like it.
+    pub fn check_node(&self, name: &str) -> Result<()> {
+        self.model.check_node(name)
+    }
+
     /// From now on, records how long each node of the network takes.
     pub fn profile(&mut self) {
         self.model.profile = Some(Profile::default());

@@ -178,6 +178,24 @@ impl Model {
         self.executor.description()
     }
 
+    /// Whether the network has a node of this name, or one that reads the weight of this name.
+    ///
+    /// # Errors
+    /// A usage error when it has none, which names some like it.
+    pub fn check_node(&self, name: &str) -> Result<()> {
+        let view = model::view(&self.config, [self.config.merged(); 2])?;
+        let graphs = [&view, self.prefill.graph(), self.decode.graph()];
+        if graphs.iter().any(|graph| graph.find(name).is_some()) {
+            return Ok(());
+        }
+        let mut names: Vec<&str> = graphs.iter().flat_map(|graph| graph.names()).collect();
+        let alike = |other: &&str| name.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
+        names.sort_by_key(|other| std::cmp::Reverse(alike(other)));
+        names.dedup();
+        let some = names[..names.len().min(5)].join("`, `");
+        Err(Error::usage(format!("The network has no node `{name}`; among others it has `{some}`.")))
+    }
+
     /// Whether it runs on a GPU.
     pub fn on_gpu(&self) -> bool {
         self.executor.is_gpu()

@@ -13,7 +13,7 @@ const HEADS: usize = 4;
 const KV_HEADS: usize = 2;
 
 /// Two layers of a decoder.
-fn layers(kind: RopeKind) -> Graph {
+pub fn layers(kind: RopeKind) -> Graph {
     let (kv, inner, dim) = (WIDTH / HEADS * KV_HEADS, 96, WIDTH / HEADS);
     let mut g = Builder::default();
     let mut x = g.input("x", Rows::Tokens, WIDTH);

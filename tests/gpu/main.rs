@@ -9,6 +9,7 @@ mod attention;
 mod device;
 mod fused;
 mod shaders;
+mod split;
 mod tint;
 mod weights;
 
