@@ -10,7 +10,7 @@ use crate::{
     build::{self, fingerprint, read, unless_done},
     engine::WASM,
     steps::{Done, cargo, output, root, run, run_quietly, step, target},
-    test::chromium,
+    test::{NATIVE, chromium},
 };
 
 /// What the benchmark alone compiles to WebAssembly: folder below `benches/`, the module's name, and the compiler's flags.
@@ -23,6 +23,9 @@ const CANDLE: [&str; 3] = ["candle", "candle_rival", "-Ctarget-feature=+simd128 
 pub fn beside_rivals(arguments: &[String]) -> Done {
     if !cfg!(target_os = "linux") {
         return Err("the benchmark reads CPU time and memory from /proc, so it runs on Linux alone".into());
+    }
+    if arguments.iter().any(|argument| argument == "--gpu") {
+        return gpu(arguments);
     }
     let chromium = chromium()?;
     let kernels_alone = arguments.iter().any(|argument| argument == "--kernels");
@@ -64,6 +67,14 @@ pub fn beside_rivals(arguments: &[String]) -> Done {
 fn kernels() -> Done {
     let lines = output(&mut cargo(&["bench", "--quiet", "--bench", "kernels"]))?;
     write(&folder().join("kernels.jsonl"), &lines)
+}
+
+/// Has `benches/gpu` measure this machine's GPU and write a report, with what the tests are built with: their profile is fast
+/// enough for what hands a GPU its work.
+fn gpu(arguments: &[String]) -> Done {
+    let commit = output(Command::new("git").args(["rev-parse", "--short", "HEAD"]))?;
+    let bench = ["bench", "--profile", "dev", "--bench", "gpu"];
+    replaced_by(cargo(&bench).args(NATIVE).args(["--", "--commit", commit.trim()]).args(arguments))
 }
 
 /// Where everything lies that is no part of the repository.
@@ -125,7 +136,8 @@ fn write(path: &Path, text: &str) -> Done {
 #[cfg(unix)]
 fn replaced_by(command: &mut Command) -> Done {
     use std::os::unix::process::CommandExt;
-    Err(format!("node cannot be started: {}", command.current_dir(root()).exec()))
+    let started = command.current_dir(root()).exec();
+    Err(format!("{} cannot be started: {started}", command.get_program().display()))
 }
 
 #[cfg(not(unix))]

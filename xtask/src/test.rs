@@ -12,7 +12,8 @@ use crate::{
     steps::{Done, cargo, root, run, step, target},
 };
 
-const NATIVE: [&str; 2] = ["--features", "probe,gpu"];
+/// What the crate is built with here.
+pub const NATIVE: [&str; 2] = ["--features", "probe,gpu"];
 
 /// Runs it all, ending with what the browser tests' own runner says.
 pub fn everything() -> Done {
