@@ -17,7 +17,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     rollupOptions: {
-      input: { index: join(app, "index.html"), offline: join(app, "offline/worker.ts") },
+      input: { index: join(app, "index.html"), bench: join(app, "bench.html"), offline: join(app, "offline/worker.ts") },
       output: {
         // A service worker's reach is its folder, and its name must stay.
         entryFileNames: ({ name }) => (name === "offline" ? "offline.js" : "assets/[name]-[hash].js"),

@@ -39,6 +39,11 @@ test("the page opens without a network, isolated as before, and answers", async 
   await expect(page.locator("#network")).toContainText("0 requests since the model was loaded");
   await expect(page.locator("#offline")).toHaveText(KEPT);
   expect(await faults(page)).toEqual([]);
+  // So does what lies beside it.
+  const other = await context.newPage();
+  await other.goto("./bench.html?device=cpu");
+  await expect(other.getByRole("button", { name: "Run" })).toBeEnabled();
+  await other.close();
   // There was indeed no network, and what asks for it is counted.
   expect(await page.evaluate(() => fetch("./nowhere").then(() => "an answer", () => "no network"))).toBe("no network");
   await expect(page.locator("#network")).toContainText("1 request since the model was loaded");
