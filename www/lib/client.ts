@@ -5,9 +5,12 @@ import type { Emitter } from "./emitter.js";
 import { aborted, LoupeError } from "./error.js";
 import type { Answer, AskOptions, Event, Exchange, Layout, ModelInfo, Request, SeeTimings } from "./protocol.gen.js";
 import type { Fit } from "./load/fit.js";
-import type { Kept, Order } from "./load/load.js";
+import type { Kept } from "./load/feed.js";
+import type { Order } from "./load/load.js";
 import type { Progress } from "./load/meter.js";
-import type { FromWorker, ToWorker } from "./wire.js";
+import { sealedWorker } from "./sealed/workers.js";
+import type { Seal } from "./sealed/seal.js";
+import type { FromWorker, Parts, ToWorker } from "./wire.js";
 
 /** How long a stop may go unanswered before the worker is replaced, in milliseconds. */
 const STOP_PATIENCE = 2000;
@@ -62,6 +65,11 @@ interface Answering {
 export class Client {
   /** What runs, from the moment a model is open. */
   engine: EngineInfo = { artefact: "base", threads: 1, why: [], device: { kind: "cpu", adapter: "", kernels: "", why: [] } };
+  /** How the engine is kept from the network, where that was asked for. */
+  seal: Seal | undefined;
+  readonly #sealing: boolean;
+  /** What sealed engines are made of. */
+  #parts: Parts | undefined;
   #worker: Worker | undefined;
   readonly #wanted: EngineOptions;
   /** Where the model's bytes are, once it is open. */
@@ -79,15 +87,26 @@ export class Client {
   #ready: Promise<unknown> = Promise.resolve();
   readonly #events: Emitter<LoupeEvents>;
 
-  constructor(order: Order, wanted: EngineOptions, events: Emitter<LoupeEvents>) {
+  /** With `sealing`, a worker that fetches is followed by one that cannot. */
+  constructor(order: Order, wanted: EngineOptions, sealing: boolean, events: Emitter<LoupeEvents>) {
     this.#order = order;
     this.#wanted = wanted;
+    this.#sealing = sealing;
     this.#events = events;
   }
 
   /** Starts a worker and opens the model in it. */
   open(): Promise<ModelInfo> {
-    const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "loupe" });
+    this.#opening = Promise.withResolvers();
+    this.#start();
+    return this.#opening.promise;
+  }
+
+  #start(): void {
+    const [order, parts] = [this.#order, this.#parts];
+    const worker = parts
+      ? sealedWorker({ type: "open", order, engine: this.#wanted, parts })
+      : new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "loupe" });
     worker.addEventListener("message", ({ data }: MessageEvent<FromWorker>) => {
       if (worker === this.#worker) this.#receive(data);
     });
@@ -96,9 +115,8 @@ export class Client {
       if (worker === this.#worker) this.#fail(event.message);
     });
     this.#worker = worker;
-    this.#opening = Promise.withResolvers();
-    this.#post({ type: "open", order: this.#order, engine: this.#wanted });
-    return this.#opening.promise;
+    // A GPU is for the engine that stays.
+    if (!parts) this.#post({ type: "open", order, engine: this.#sealing ? { ...this.#wanted, device: "cpu" } : this.#wanted });
   }
 
   /**
@@ -210,8 +228,9 @@ export class Client {
   #receive(message: FromWorker): void {
     switch (message.type) {
       case "fetched":
-        return this.#events.emit("fetched", message.progress);
+        return this.#parts ? undefined : this.#events.emit("fetched", message.progress);
       case "fit":
+        if (this.#parts) return this.#post({ type: "proceed" });
         // Asked for here because workers cannot: not to have what is kept cleared when the disk runs full.
         if (message.where === "files" || message.where === "cache") void navigator.storage?.persist?.().catch(() => false);
         this.#events.emit("fit", message.fit);
@@ -232,7 +251,15 @@ export class Client {
         this.#moving = true;
         this.#calm();
         return this.#events.emit("moving", message.message);
+      case "parts":
+        this.#parts = message.parts;
+        this.#worker?.terminate();
+        return this.#start();
+      case "sealed":
+        this.seal = message.seal;
+        return;
       case "ready":
+        if (this.#sealing && !this.#parts) return this.#startSealing();
         this.#opening?.resolve(message.model);
         this.#opening = undefined;
         if (this.#moving) this.#events.emit("moved", this.engine);
@@ -261,6 +288,13 @@ export class Client {
         else this.#end(error);
       }
     }
+  }
+
+  /** The model was opened where it could be fetched; the same is to happen where nothing can. */
+  #startSealing(): void {
+    if (this.kept.files.length > 0) return this.#post({ type: "parts" });
+    const why = "A sealed engine reads its model from files, and none are held";
+    this.#end(new LoupeError("storage", `${why}: ${this.kept.why}. Let the model be kept, or load it without \`seal\`.`));
   }
 
   #take<T extends object>(map: Map<number, T>, key: number): Partial<T> {

@@ -20,9 +20,10 @@ import { builtIn } from "./model.js";
 import { fileOf, type PictureSource } from "./picture.js";
 import { availability, probe, type Availability, type Report } from "./probe.js";
 import type { AskOptions, Exchange, Layout, ModelInfo } from "./protocol.gen.js";
-import type { Kept } from "./load/load.js";
+import type { Kept } from "./load/feed.js";
 import type { Fit } from "./load/fit.js";
 import type { Progress } from "./load/meter.js";
+import type { Seal } from "./sealed/seal.js";
 import { HUB, want, type ModelSource } from "./load/wanted.js";
 
 export { builtIn } from "./model.js";
@@ -37,6 +38,7 @@ export type { Artefact, Device, DeviceInfo, EngineChoice, EngineInfo, GpuMask } 
 export type { LoupeEvents, Seen } from "./client.js";
 export type { Detail } from "./detail.js";
 export type { Fit } from "./load/fit.js";
+export type { Seal } from "./sealed/seal.js";
 export type { Progress } from "./load/meter.js";
 export type { Where } from "./load/store.js";
 export type { ModelFiles, ModelSource } from "./load/wanted.js";
@@ -65,6 +67,11 @@ export interface LoadOptions {
   readonly offline?: boolean | undefined;
   /** The hub that names are looked up on; Hugging Face's unless told otherwise. */
   readonly hub?: string | undefined;
+  /**
+   * Have everything run in a worker that cannot reach the network: what it needs is fetched by another, which ends before the first
+   * picture is seen. `loupe.seal` tells how it is sealed. Loading takes longer, for the model is opened twice.
+   */
+  readonly seal?: boolean | undefined;
   /** Milliseconds that a server may say nothing; 30,000 unless told otherwise. */
   readonly patience?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -116,7 +123,7 @@ export class Loupe {
 
   /** Fetches and opens a model. */
   static async load(options: LoadOptions = {}): Promise<Loupe> {
-    const { model = builtIn, engine, threads, device, gpu = [], offline = false, hub = HUB, patience, signal, onProgress, onFit } = options;
+    const { model = builtIn, engine, threads, device, gpu = [], offline = false, hub = HUB, patience, seal = false, signal, onProgress, onFit } = options;
     signal?.throwIfAborted();
     if (engine !== undefined && !ARTEFACTS.includes(engine)) {
       throw new LoupeError("usage", `"${engine}" is no engine; there are ${ARTEFACTS.join(", ")}.`);
@@ -135,7 +142,7 @@ export class Loupe {
     const deaf = [onProgress && events.on("fetched", onProgress), onFit && events.on("fit", onFit)];
     // The built-in model comes with the page, and the browser's own cache keeps it as it keeps the page.
     const { keep = model !== builtIn } = options;
-    const client = new Client({ wanted: want(model, hub), keep, offline, patience }, { artefact: engine, threads, device, gpu }, events);
+    const client = new Client({ wanted: want(model, hub), keep, offline, patience }, { artefact: engine, threads, device, gpu }, seal, events);
     const stop = (): void => client.close();
     signal?.addEventListener("abort", stop, { once: true });
     try {
@@ -162,6 +169,11 @@ export class Loupe {
   /** Which engine runs, on how many threads, and why. */
   get engine(): EngineInfo {
     return this.#client.engine;
+  }
+
+  /** How the engine is kept from the network; undefined where that was not asked for. */
+  get seal(): Seal | undefined {
+    return this.#client.seal;
   }
 
   /** Where the model's bytes are kept, and why not beyond the page where they are not. */

@@ -2,29 +2,19 @@
 // while what has come is opened.
 
 import { LoupeError } from "../error.js";
-import type { Needs, Remote } from "../protocol.gen.js";
-import { fit, size, type Fit } from "./fit.js";
-import { Meter, type Progress } from "./meter.js";
+import type { Remote } from "../protocol.gen.js";
+import { feed, give, Refused, type Kept, type Listener, type Opener } from "./feed.js";
+import { size, type Fit } from "./fit.js";
+import { Meter } from "./meter.js";
 import { FetchedPart, GivenPart, type Part } from "./part.js";
 import { Changed, TERMS } from "./ranges.js";
 import { resolve, type Names } from "./resolve.js";
-import { isFull, openStore, type Store, type Where } from "./store.js";
+import { isFull, openStore, type Store } from "./store.js";
 import { MemoryStore } from "./store-memory.js";
 import { idOf, lockOf, nameOf, type Wanted } from "./wanted.js";
 
-/** Requests at a time: browsers open six connections to a server that speaks HTTP/1.1, and the page may want one. */
-const LANES = 4;
 /** How often a file may change on its server while it is fetched. */
 const CHANGES = 2;
-
-/** What of the engine loading needs. */
-export interface Opener {
-  push(file: number, bytes: Uint8Array): boolean;
-  knows(file: number): boolean;
-  needs(): string | undefined;
-  sha256(file: number): string | undefined;
-  startOver(): void;
-}
 
 /** What is to be loaded, and how. */
 export interface Order {
@@ -37,33 +27,11 @@ export interface Order {
   readonly patience?: number | undefined;
 }
 
-/** Where the model's bytes are now. */
-export interface Kept {
-  /** The files, as handles to wherever they lie; none where they are held nowhere. */
-  readonly files: readonly Blob[];
-  readonly where: Where | "given";
-  /** Why they are not kept beyond the page. */
-  readonly why: string;
-}
-
-/** Whom loading tells what. */
-export interface Listener {
-  readonly progress: (progress: Progress) => void;
-  /** Loading waits until this has resolved. */
-  readonly fit: (fit: Fit, where: Kept["where"]) => Promise<void>;
-}
-
-/** The engine cannot use the files; a load request has it say why. */
-export class Refused extends Error {}
-
 /** Feeds the engine with the model. */
 export async function load(engine: Opener, names: Names, order: Order, listener: Listener): Promise<Kept> {
   const { wanted, keep, offline, patience } = order;
   if (patience !== undefined) Object.assign(TERMS, { patience, pause: patience / 60 });
-  if (wanted.kind === "blobs") {
-    const files = await feed(engine, wanted.blobs.map((blob) => new GivenPart(blob)), new Meter(listener.progress), (fit) => listener.fit(fit, "given"));
-    return { files, where: "given", why: "its files were given" };
-  }
+  if (wanted.kind === "blobs") return give(engine, wanted.blobs, listener);
   const name = nameOf(wanted);
   const id = keep && name !== undefined ? await idOf(name) : undefined;
   // Two pages that want the same model fetch it once, one after the other.
@@ -130,47 +98,6 @@ async function fetchAndFeed(
     if (refused && !wanting && fetched.every(({ there }) => there === 0)) await store.discard();
     throw cause;
   }
-}
-
-/** Hands the files over, chunk by chunk; resolves to handles to them once all of it is with the engine. */
-async function feed(engine: Opener, parts: readonly Part[], meter: Meter, told: (fit: Fit) => Promise<void>): Promise<Blob[]> {
-  const next = [0, 0];
-  // What is there already is counted as it is read: reading it is what takes the time.
-  const ready = parts.map((part) => part.size > 0 && part.there === part.size);
-  meter.begin(parts.map(({ size }) => size), sum(parts.map(({ there }, file) => (ready[file] ? 0 : there))), sum(parts.map(({ there }) => there)));
-  const step = async (file: number): Promise<boolean> => {
-    const index = next[file] ?? 0;
-    next[file] = index + 1;
-    const bytes = await parts[file]?.take(index);
-    if (!bytes) return false;
-    if (ready[file]) meter.add(bytes.length);
-    if (!engine.push(file, bytes)) throw new Refused();
-    return true;
-  };
-  for (const file of parts.keys()) while (!engine.knows(file) && (await step(file)));
-  const needs = engine.needs();
-  if (needs === undefined) throw new Refused();
-  const missing = sum(parts.map(({ size, there }) => size - there));
-  const verdict = fit(JSON.parse(needs) as Needs, missing);
-  await told(verdict);
-  if (verdict.fits === "no") throw new LoupeError("memory", verdict.sentence);
-
-  const work = parts.flatMap((part) => part.missing());
-  const lane = async (): Promise<void> => {
-    for (let task = work.shift(); task; task = work.shift()) await task();
-  };
-  const opening = parts.map(async (_, file) => {
-    while (await step(file));
-  });
-  await Promise.all([...Array.from({ length: LANES }, lane), ...opening]);
-  meter.end(parts.map(({ size }) => size));
-  const files = await Promise.all(parts.map((part, file) => part.finish(engine.sha256(file) ?? "")));
-  const held = files.filter((file) => file !== undefined);
-  return held.length === files.length ? held : [];
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((sum, n) => sum + n, 0);
 }
 
 async function exclusively<T>(id: string | undefined, work: () => Promise<T>): Promise<T> {
