@@ -142,7 +142,7 @@ const FORBIDDEN = ["a fetch that was held", "a socket that was held", "import()"
 
 for (const { policy, kind } of [
   { policy: undefined, kind: "removal" },
-  { policy: "default-src 'none'", kind: "policy" },
+  { policy: "default-src 'none'; script-src 'wasm-unsafe-eval'", kind: "policy" },
   { policy: "default-src 'self'; connect-src 'none'", kind: "policy" },
   // It forbids what is tried, and allows what a thief would use.
   { policy: "connect-src https://elsewhere.example", kind: "removal" },
@@ -177,7 +177,7 @@ test("everything that could leave a sealed worker is gone; what was hidden befor
 });
 
 test("a policy holds even what was hidden before", async ({ page }) => {
-  await enforce(page, "default-src 'none'", thief);
+  await enforce(page, "default-src 'none'; script-src 'wasm-unsafe-eval'", thief);
   const reached = await watch(page);
   await visit(page);
   await ask(page, { seal: true });
@@ -198,7 +198,7 @@ test("each sealed worker is one file, with no way to import another", () => {
 
 test("a sealed engine has its threads, and all of them end with it", async ({ page }) => {
   test.skip(!THREADS, NO_THREADS);
-  await enforce(page, "default-src 'none'");
+  await enforce(page, "default-src 'none'; script-src 'wasm-unsafe-eval'");
   await visit(page, "?isolated");
   const { engine, seal, answers } = await ask(page, { seal: true, threads: 2 });
   expect(engine).toMatchObject({ artefact: "relaxed-mt", threads: 2, why: ["2 threads were asked for"] });

@@ -18,7 +18,8 @@ usage: cargo xtask COMMAND
 
   start [--port N]   build what is missing and serve the page on 127.0.0.1
   build              build the package (pkg/dist) and the page (www/dist)
-  test               everything that must hold: formatting, lints, tests, the page in a real browser
+  test [--smoke]     everything that must hold: formatting, lints, tests, the page in a real browser; with --smoke the
+                     package in an app of Next too, which takes minutes more
   bench [OPTIONS]    Loupe beside its rivals in one browser; benches/README.md has the options
   train [ARGS]       train the built-in model from nothing
   fixtures [ARGS]    tiny models of every family by their originals; --check: of a fresh seed, and test against them";
@@ -29,7 +30,7 @@ fn main() -> ExitCode {
     let done = match arguments.first().map(String::as_str) {
         Some("start") => start(rest),
         Some("build") => build::everything(),
-        Some("test") => test::everything(),
+        Some("test") => test(rest),
         Some("bench") => bench::beside_rivals(rest),
         Some("train") => train::from_nothing(rest),
         Some("fixtures") => fixtures::families(rest),
@@ -48,6 +49,14 @@ fn main() -> ExitCode {
             eprintln!("xtask: {sentence}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn test(arguments: &[String]) -> steps::Done {
+    match arguments {
+        [] => test::everything(false),
+        [flag] if flag == "--smoke" => test::everything(true),
+        _ => Err(format!("test takes --smoke and nothing else\n\n{USAGE}")),
     }
 }
 

@@ -9,14 +9,15 @@ use std::{
 
 use crate::{
     build, engine, serve,
-    steps::{Done, cargo, root, run, step, target},
+    steps::{Done, cargo, root, run, run_quietly, step, target},
 };
 
 /// What the crate is built with here.
 pub const NATIVE: [&str; 2] = ["--features", "probe,gpu"];
 
-/// Runs it all, ending with what the browser tests' own runner says.
-pub fn everything() -> Done {
+/// Runs it all, ending with what the browser tests' own runner says. Next builds its app in minutes, and does so only when
+/// `heavy` apps are wanted too.
+pub fn everything(heavy: bool) -> Done {
     step("Checking the formatting", || run(&mut cargo(&["fmt", "--all", "--check"])))?;
     step("Running the lints", || {
         run(cargo(&["clippy", "--all-targets"]).args(NATIVE).args(["--", "-D", "warnings"]))?;
@@ -42,6 +43,7 @@ pub fn everything() -> Done {
         run(Command::new("npx").args(["--no-install", "tsc", "--project", "tests/browser"]))
     })?;
     let chromium = chromium()?;
+    smoke(&chromium, heavy)?;
 
     let page = serve::Server::bind(root().join("www/dist"), 8700)?;
     let package = serve::Server::bind(root().join("pkg/dist"), 8730)?;
@@ -56,6 +58,36 @@ pub fn everything() -> Done {
         .env("LOUPE_PACKAGE_URL", package_address)
         .env("LOUPE_CHROMIUM", chromium)
         .env("LOUPE_CLI", target().join("debug/loupe")))
+}
+
+/// The packed package in apps of strangers, and in the other browsers that Debian has.
+fn smoke(chromium: &Path, heavy: bool) -> Done {
+    let apps = target().join("smoke");
+    step("Building apps around the packed package", || {
+        let mut node = Command::new("node");
+        node.arg("tests/smoke/build.mjs").arg(&apps);
+        run_quietly(if heavy { node.arg("--next") } else { &mut node })
+    })?;
+    others();
+    step("Asking in these apps", || {
+        run(Command::new("npx").args(["--no-install", "tsc", "--project", "tests/smoke"]))?;
+        run(Command::new("npx")
+            .args(["--no-install", "playwright", "test", "--config", "tests/smoke"])
+            .env("LOUPE_SMOKE", &apps)
+            .env("LOUPE_CHROMIUM", chromium))
+    })
+}
+
+/// Sees to it that Firefox and WebKitGTK are there; where they cannot be had, the tests skip them and say so.
+fn others() {
+    let there = ["/usr/bin/firefox-esr", "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser", "/usr/bin/xvfb-run"];
+    if there.iter().all(|path| Path::new(path).exists()) || !Path::new("/usr/bin/apt-get").exists() || !is_root() {
+        return;
+    }
+    let packages = ["firefox-esr", "libwebkit2gtk-4.1-0", "xvfb", "xauth"];
+    if install("Installing Firefox and WebKitGTK from Debian's packages", &packages).is_err() {
+        println!("> Firefox and WebKitGTK could not be installed");
+    }
 }
 
 /// A Chromium to drive: the one named by `LOUPE_CHROMIUM`, one on the machine, or Debian's, which root can install.

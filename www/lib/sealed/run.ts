@@ -24,6 +24,11 @@ export function run(glue: SealedGlue): void {
 
 function engage(glue: SealedGlue): void {
   let parts: Parts | undefined;
+  // A compiled module is a message that some browsers do not deliver where they may not compile.
+  self.addEventListener("messageerror", () => {
+    const message = "This browser refuses a sealed worker its WebAssembly; add `script-src 'wasm-unsafe-eval'` to the policy that its file comes with.";
+    post({ type: "failed", id: null, picture: null, kind: "usage", message });
+  });
   serve({
     start: async (options, given, helpers = []) => {
       if (!given) throw new Error("a sealed engine was given nothing to start from");
