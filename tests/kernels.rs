@@ -99,7 +99,7 @@ fn tiles_of(machine: Machine, x: &[f32], k: usize) -> Tiles {
         let group = at * k / GROUP * TOKENS;
         let codes = tiles.codes[group * GROUP * dot.bytes()..].as_mut_ptr();
         let (scales, sums) = (tiles.scales[group..].as_mut_ptr(), tiles.sums[group..].as_mut_ptr());
-        machine.run(QuantiseTile { x, k, codes, scales, sums });
+        machine.run(QuantiseTile { x, k, stride: k, codes, scales, sums });
     }
     tiles
 }

@@ -1,6 +1,6 @@
 //! A plan bound to the weights of an executor, and laid out for the sizes of a call: found out once, used every step.
 
-use super::weights::Weights;
+use super::{blocks, weights::Weights};
 use crate::{
     error::{Error, Result},
     graph::{Live, Op, Place, Plan, WeightId},
@@ -16,6 +16,8 @@ pub struct Bound {
     places: Vec<Option<Place>>,
     /// Elements of the arena that the call needs.
     pub elements: usize,
+    /// Whether attention is to multiply bytes: a layer does.
+    pub in_bytes: bool,
     /// What kind each node is of; see [`Kinds`](super::kinds::Kinds).
     pub kinds: Vec<Option<usize>>,
 }
@@ -44,7 +46,11 @@ impl Bound {
                 weights.unpack(found[weight.index()])?;
             }
         }
-        Ok(Self { plan: plan.id(), weights: found, sizes: None, ..Self::default() })
+        let in_bytes = graph.nodes.iter().any(|node| match node.op {
+            Op::Linear { weight, .. } => blocks::has(weights[found[weight.index()]].ggml_type),
+            _ => false,
+        });
+        Ok(Self { plan: plan.id(), weights: found, in_bytes, ..Self::default() })
     }
 
     /// Whether this is of that plan.

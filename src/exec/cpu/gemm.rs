@@ -49,6 +49,12 @@ impl Panel {
         self.minima.resize(ROWS * DEPTH / 16, 0.0);
         self.start.resize(ROWS * DEPTH / 16, 0);
     }
+
+    fn unpacked(&self) -> Unpacked {
+        let Self { codes, scales, minima, start } = self;
+        let (codes, scales, minima, start) = (codes.as_ptr(), scales.as_ptr(), minima.as_ptr(), start.as_ptr());
+        Unpacked { codes, scales, minima, start, count: 1 }
+    }
 }
 
 /// Unpacks a part of up to [`ROWS`] rows; those that are missing become zeros.
@@ -92,7 +98,7 @@ impl<B: Blocks> Kernel for Unpack<'_, B> {
                 }
             }
             for sixteen in (0..B::LEN).step_by(16) {
-                unsafe { place = interleave::<S>(place, &codes, sixteen) };
+                place = unsafe { interleave::<S>(place, &codes, sixteen) };
             }
         }
         let groups = part.len() / B::GROUP;
@@ -103,14 +109,14 @@ impl<B: Blocks> Kernel for Unpack<'_, B> {
             }
         }
         if S::DOT == Dot::Unsigned {
-            unsafe { start::<B, S>(to, groups) };
+            unsafe { start::<S>(to.codes.as_ptr(), groups, B::GROUP, to.start.as_mut_ptr()) };
         }
     }
 }
 
-/// Sixteen codes of all rows, by what one lane takes.
+/// Writes sixteen codes of all rows, by what one lane takes; where the next are to be written.
 #[inline(always)]
-unsafe fn interleave<S: Simd>(mut place: *mut u8, codes: &[[i8; 256]; ROWS], at: usize) -> *mut u8 {
+pub unsafe fn interleave<S: Simd>(mut place: *mut u8, codes: &[[i8; 256]; ROWS], at: usize) -> *mut u8 {
     // Widened, sixteen codes fill two vectors.
     for half in 0..S::DOT.bytes() {
         for vector in 0..VECTORS {
@@ -132,22 +138,21 @@ unsafe fn interleave<S: Simd>(mut place: *mut u8, codes: &[[i8; 256]; ROWS], at:
     place
 }
 
-/// What sums begin with, so that the 128 that each activation is stored too high falls out.
+/// What the sums of each group begin with, so that the 128 that each activation is stored too high falls out.
 #[inline(always)]
-unsafe fn start<B: Blocks, S: Simd>(panel: &mut Panel, groups: usize) {
-    let (mut codes, mut start) = (panel.codes.as_ptr(), panel.start.as_mut_ptr());
+pub unsafe fn start<S: Simd>(mut codes: *const u8, groups: usize, group: usize, mut to: *mut i32) {
     for _ in 0..groups {
         unsafe {
             let mut sums = [S::zero(); VECTORS];
-            for _ in 0..B::GROUP / 4 {
+            for _ in 0..group / 4 {
                 for sum in &mut sums {
                     *sum = S::dot(*sum, S::load(codes), S::splat_i8(1));
                     codes = codes.add(16);
                 }
             }
             for sum in sums {
-                S::store(start, S::sub_i32(S::zero(), S::shl_i32::<7>(sum)));
-                start = start.add(4);
+                S::store(to, S::sub_i32(S::zero(), S::shl_i32::<7>(sum)));
+                to = to.add(4);
             }
         }
     }
@@ -181,6 +186,7 @@ impl<B: Blocks, O: Out> Kernel for Multiply<'_, B, O> {
     #[inline(always)]
     unsafe fn run<S: Simd>(mut self) {
         let (all, first, groups) = (self.k / GROUP, self.part.start / GROUP, self.part.len() / GROUP);
+        let panel = self.panel.unpacked();
         for (tile, sums) in self.tiles.zip(self.sums.chunks_exact_mut(SUMS)) {
             if first == 0 {
                 sums.fill(0.0);
@@ -193,7 +199,7 @@ impl<B: Blocks, O: Out> Kernel for Multiply<'_, B, O> {
                     scales: self.x.scales.as_ptr().add(at * TOKENS),
                     sums: self.x.sums.as_ptr().add(at * TOKENS),
                 };
-                multiply::<B, S>(groups, self.panel, x, sums);
+                multiply::<B, S, true>(groups, panel, x, sums, ROWS);
                 if self.part.end == self.k {
                     let mut taken = [[S::zero(); VECTORS]; TOKENS];
                     for (at, sum) in taken.as_flattened_mut().iter_mut().enumerate() {
@@ -206,76 +212,104 @@ impl<B: Blocks, O: Out> Kernel for Multiply<'_, B, O> {
     }
 }
 
-struct TileAt {
-    codes: *const u8,
-    scales: *const f32,
-    sums: *const f32,
+/// Where a tile's groups lie, as in [`Tiles`].
+#[derive(Clone, Copy)]
+pub struct TileAt {
+    pub codes: *const u8,
+    pub scales: *const f32,
+    pub sums: *const f32,
 }
 
-/// One tile. Its sums stay in memory: the integer sums of a group need all registers there are. For their sake, too, LLVM
-/// is kept from unrolling the loop over lanes (it would bring the products of one sum together, and so need the weights of
-/// several lanes at once), and V8 gets a function that does nothing else.
+/// Where the groups of some panels lie, one panel's after the other's; see [`Panel`].
+#[derive(Clone, Copy)]
+pub struct Unpacked {
+    pub codes: *const u8,
+    pub scales: *const f32,
+    pub minima: *const f32,
+    pub start: *const i32,
+    /// Panels.
+    pub count: usize,
+}
+
+/// Adds the products of one tile and some panels of so many groups to sums that stay in memory, `stride` from
+/// token to token: the integer sums of a group need all registers there are. For their sake, too, LLVM is kept from
+/// unrolling the loop over lanes (it would bring the products of one sum together, and so need the weights of several
+/// lanes at once), and V8 gets a function that does nothing else.
+///
+/// Where the dot product reads activations without a sign they are stored 128 too high, unless `OFFSET` says that none is
+/// negative.
+///
+/// # Safety
+/// There are so many groups, and sums of so many panels.
 #[cfg_attr(target_arch = "wasm32", inline(never))]
 #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
-unsafe fn multiply<B: Blocks, S: Simd>(groups: usize, panel: &Panel, x: TileAt, sums: *mut f32) {
-    let sums = std::hint::black_box(sums);
+pub unsafe fn multiply<B: Blocks, S: Simd, const OFFSET: bool>(
+    groups: usize,
+    of: Unpacked,
+    x: TileAt,
+    sums: *mut f32,
+    stride: usize,
+) {
+    let mut sums = std::hint::black_box(sums);
     let lanes = std::hint::black_box(B::GROUP * S::DOT.bytes() / 4);
-    let (mut w, mut codes) = (panel.codes.as_ptr(), x.codes);
-    let (mut scales, mut minima, mut start) = (panel.scales.as_ptr(), panel.minima.as_ptr(), panel.start.as_ptr());
-    let (mut x_scales, mut x_sums) = (x.scales, x.sums);
-    for _ in 0..groups {
-        unsafe {
-            for _ in 0..GROUP / B::GROUP {
-                let mut acc = [[S::zero(); VECTORS]; TOKENS];
-                if S::DOT == Dot::Unsigned {
-                    acc = [[S::load(start), S::load(start.add(4)), S::load(start.add(8))]; TOKENS];
-                    start = start.add(ROWS);
-                }
-                macro_rules! lane {
-                    ($at:literal) => {{
-                        let row = w.add(4 * ROWS * $at);
-                        let w = [S::load(row), S::load(row.add(16)), S::load(row.add(32))];
-                        lane!($at, w, 0 1 2);
-                    }};
-                    ($at:literal, $w:ident, $($token:literal)+) => {$({
-                        let x = S::load_splat(codes.add(4 * TOKENS * $at + 4 * $token));
-                        acc[$token][0] = S::dot(acc[$token][0], $w[0], x);
-                        acc[$token][1] = S::dot(acc[$token][1], $w[1], x);
-                        acc[$token][2] = S::dot(acc[$token][2], $w[2], x);
-                    })+};
-                }
-                for _ in 0..lanes {
-                    lane!(0);
-                    w = w.add(4 * ROWS);
-                    codes = codes.add(4 * TOKENS);
-                }
-                let scale = [S::load(scales), S::load(scales.add(4)), S::load(scales.add(8))];
-                scales = scales.add(ROWS);
-                macro_rules! add {
-                    ($($token:literal: $x:ident)+) => {$(
-                        let $x = S::load_splat(x_scales.add($token));
-                        add!($token, $x, 0 1 2);
-                    )+};
-                    ($token:literal, $x:ident, $($i:literal)+) => {$({
-                        let sum = sums.add(ROWS * $token + 4 * $i);
-                        let scaled = S::mul(S::from_i32(acc[$token][$i]), scale[$i]);
-                        S::store(sum, S::fma(scaled, $x, S::load(sum)));
-                    })+};
-                }
-                add!(0: x 1: y 2: z);
-            }
-            if B::MINIMA {
-                for token in 0..TOKENS {
-                    let x = S::load_splat(x_sums.add(token));
-                    for i in 0..VECTORS {
-                        let sum = sums.add(ROWS * token + 4 * i);
-                        S::store(sum, S::sub(S::load(sum), S::mul(S::load(minima.add(4 * i)), x)));
+    let (mut w, mut scales, mut minima, mut start) = (of.codes, of.scales, of.minima, of.start);
+    for _ in 0..of.count {
+        let (mut codes, mut x_scales, mut x_sums) = (x.codes, x.scales, x.sums);
+        for _ in 0..groups {
+            unsafe {
+                for _ in 0..GROUP / B::GROUP {
+                    let mut acc = [[S::zero(); VECTORS]; TOKENS];
+                    if OFFSET && S::DOT == Dot::Unsigned {
+                        acc = [[S::load(start), S::load(start.add(4)), S::load(start.add(8))]; TOKENS];
+                        start = start.add(ROWS);
                     }
+                    macro_rules! lane {
+                        ($at:literal) => {{
+                            let row = w.add(4 * ROWS * $at);
+                            let w = [S::load(row), S::load(row.add(16)), S::load(row.add(32))];
+                            lane!($at, w, 0 1 2);
+                        }};
+                        ($at:literal, $w:ident, $($token:literal)+) => {$({
+                            let x = S::load_splat(codes.add(4 * TOKENS * $at + 4 * $token));
+                            acc[$token][0] = S::dot(acc[$token][0], $w[0], x);
+                            acc[$token][1] = S::dot(acc[$token][1], $w[1], x);
+                            acc[$token][2] = S::dot(acc[$token][2], $w[2], x);
+                        })+};
+                    }
+                    for _ in 0..lanes {
+                        lane!(0);
+                        w = w.add(4 * ROWS);
+                        codes = codes.add(4 * TOKENS);
+                    }
+                    let scale = [S::load(scales), S::load(scales.add(4)), S::load(scales.add(8))];
+                    scales = scales.add(ROWS);
+                    macro_rules! add {
+                        ($($token:literal: $x:ident)+) => {$(
+                            let $x = S::load_splat(x_scales.add($token));
+                            add!($token, $x, 0 1 2);
+                        )+};
+                        ($token:literal, $x:ident, $($i:literal)+) => {$({
+                            let sum = sums.add(stride * $token + 4 * $i);
+                            let scaled = S::mul(S::from_i32(acc[$token][$i]), scale[$i]);
+                            S::store(sum, S::fma(scaled, $x, S::load(sum)));
+                        })+};
+                    }
+                    add!(0: x 1: y 2: z);
                 }
-                minima = minima.add(ROWS);
+                if B::MINIMA {
+                    for token in 0..TOKENS {
+                        let x = S::load_splat(x_sums.add(token));
+                        for i in 0..VECTORS {
+                            let sum = sums.add(stride * token + 4 * i);
+                            S::store(sum, S::sub(S::load(sum), S::mul(S::load(minima.add(4 * i)), x)));
+                        }
+                    }
+                    minima = minima.add(ROWS);
+                }
+                x_scales = x_scales.add(TOKENS);
+                x_sums = x_sums.add(TOKENS);
             }
-            x_scales = x_scales.add(TOKENS);
-            x_sums = x_sums.add(TOKENS);
         }
+        sums = unsafe { sums.add(ROWS) };
     }
 }

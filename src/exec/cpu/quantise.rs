@@ -99,10 +99,13 @@ impl Kernel for QuantiseRow<'_> {
     }
 }
 
-/// Quantises one tile: up to three tokens `[≤ 3, k]` at `x`, into their place in [`Tiles`].
+/// Quantises one tile: up to three tokens, `stride` apart, into their place in [`Tiles`].
 pub struct QuantiseTile<'a> {
+    /// `[≤ 3, stride]`, of the last one only what counts.
     pub x: &'a [f32],
+    /// Numbers of a token that count, from the first on.
     pub k: usize,
+    pub stride: usize,
     /// `[k/32, 96 · bytes]`
     pub codes: *mut u8,
     /// `[k/32, 3]`
@@ -116,15 +119,15 @@ impl Kernel for QuantiseTile<'_> {
 
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        let Self { x, k, codes, scales, sums } = self;
-        let tokens = x.len() / k;
+        let Self { x, k, stride, codes, scales, sums } = self;
+        let tokens = x.len().div_ceil(stride);
         for at in 0..k / GROUP {
             unsafe {
                 let (mut low, mut high) = ([S::zero(); 4], [S::zero(); 4]);
                 for token in 0..TOKENS {
                     let (mut scale, mut sum) = (0.0, 0.0);
                     if token < tokens {
-                        let p = x.as_ptr().add(token * k + at * GROUP);
+                        let p = x.as_ptr().add(token * stride + at * GROUP);
                         (scale, [low[token], high[token]]) = quantise::<S>(p);
                         let codes = S::add_i32(total::<S>(low[token]), total::<S>(high[token]));
                         sum = scale * S::sum_i32(codes) as f32;
@@ -132,30 +135,35 @@ impl Kernel for QuantiseTile<'_> {
                     scales.add(at * TOKENS + token).write(scale);
                     sums.add(at * TOKENS + token).write(sum);
                 }
-                let mut place = codes.add(at * GROUP * TOKENS * S::DOT.bytes());
-                for mut half in [low, high] {
-                    if S::DOT == Dot::Pairs {
-                        let mut wide = [S::zero(); 4];
-                        for (wide, &v) in wide.iter_mut().zip(&half) {
-                            *wide = S::widen_low(v);
-                        }
-                        place = store::<S>(place, S::transpose(wide));
-                        for (wide, &v) in wide.iter_mut().zip(&half) {
-                            *wide = S::widen_high(v);
-                        }
-                        place = store::<S>(place, S::transpose(wide));
-                        continue;
+                if S::DOT == Dot::Unsigned {
+                    for v in low.iter_mut().chain(&mut high) {
+                        *v = S::xor(*v, S::splat_i8(-128));
                     }
-                    if S::DOT == Dot::Unsigned {
-                        for v in &mut half {
-                            *v = S::xor(*v, S::splat_i8(-128));
-                        }
-                    }
-                    place = store::<S>(place, S::transpose(half));
                 }
+                put::<S>(codes.add(at * GROUP * TOKENS * S::DOT.bytes()), low, high);
             }
         }
     }
+}
+
+/// Writes a group of three tokens (and a fourth that is left out), each one's first sixteen codes and its last, as
+/// [`Tiles`] hold it; where the next is to be written.
+#[inline(always)]
+pub unsafe fn put<S: Simd>(mut place: *mut u8, low: [S::V; 4], high: [S::V; 4]) -> *mut u8 {
+    for half in [low, high] {
+        unsafe {
+            if S::DOT == Dot::Pairs {
+                let [a, b, c, d] = half;
+                let wide = [S::widen_low(a), S::widen_low(b), S::widen_low(c), S::widen_low(d)];
+                place = store::<S>(place, S::transpose(wide));
+                let wide = [S::widen_high(a), S::widen_high(b), S::widen_high(c), S::widen_high(d)];
+                place = store::<S>(place, S::transpose(wide));
+            } else {
+                place = store::<S>(place, S::transpose(half));
+            }
+        }
+    }
+    place
 }
 
 /// The sixteen bytes' sum, in parts.
@@ -183,7 +191,7 @@ unsafe fn store<S: Simd>(mut place: *mut u8, lanes: [S::V; 4]) -> *mut u8 {
 
 /// 32 numbers as codes −127…127 and their scale.
 #[inline(always)]
-unsafe fn quantise<S: Simd>(p: *const f32) -> (f32, [S::V; 2]) {
+pub unsafe fn quantise<S: Simd>(p: *const f32) -> (f32, [S::V; 2]) {
     unsafe {
         let mut x = [S::zero(); 8];
         let mut most = S::zero();

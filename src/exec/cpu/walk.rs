@@ -175,7 +175,8 @@ impl Cpu {
             }
             Op::Attend { q, k, v, heads, kv_heads, scale, mask } => {
                 let (rows, keys) = (call.rows(q), call.rows(k));
-                let shape = Shape { rows, keys, heads, kv_heads, dim: node.cols / heads, scale, mask };
+                let bytes = call.bound.in_bytes.then(|| isa.dot());
+                let shape = Shape { rows, keys, heads, kv_heads, dim: node.cols / heads, scale, mask, bytes };
                 let (y, [q, k, v]) = operands!(q, k, v);
                 if let Mask::Windows(each) = mask {
                     let (q, k, v) = (floats(q)?, floats(k)?, floats(v)?);
@@ -187,6 +188,7 @@ impl Cpu {
                     return Ok("f32");
                 }
                 machine.attend(&Attention { shape, q: floats(q)?, k, v }, y);
+                return Ok(if shape.in_bytes().is_some() { "int8" } else { "f32" });
             }
             Op::Convolve { x, weight, state } => {
                 let (weight, cols) = (&weights[call.bound.weight(weight)], node.cols);

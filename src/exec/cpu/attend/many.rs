@@ -8,7 +8,7 @@ use super::{
         sgemm::{self, F16, F32, Floats, Pack, ROWS, TOKENS},
         simd::{Kernel, Simd},
     },
-    Shape, Source, scale, softmax,
+    Shape, Source, four_of, scale, softmax,
 };
 
 /// Keys that a job packs: whole panels.
@@ -68,21 +68,11 @@ unsafe fn values<S: Simd, F: Floats>(shape: Shape, from: *const F::Number, first
             unsafe {
                 // Nothing is read that is not there, not even to be thrown away.
                 let from = from.wrapping_add(key * shape.kv_heads * dim + channel);
-                let four = if count < 4 { few::<S, F>(from, count) } else { F::four::<S>(from) };
+                let four = four_of::<S, F>(from, count);
                 S::store(to.add((channel / ROWS * padded + key) * ROWS + channel % ROWS), four);
             }
         }
     }
-}
-
-/// Fewer than four numbers, and zeros.
-#[inline(always)]
-unsafe fn few<S: Simd, F: Floats>(from: *const F::Number, count: usize) -> S::V {
-    let mut numbers = [0f32; 4];
-    for (at, number) in numbers.iter_mut().enumerate().take(count) {
-        *number = unsafe { S::first_f32(F::one::<S>(from.add(at))) };
-    }
-    unsafe { S::load(numbers.as_ptr()) }
 }
 
 /// What up to four queries of one head see.

@@ -8,6 +8,7 @@
 //!
 //! Windows of a few rows are too small to pack ([`windows`]).
 
+pub mod bytes;
 mod many;
 mod one;
 pub mod windows;
@@ -17,8 +18,9 @@ use std::ops::Range;
 use super::{
     isa::Isa,
     math::Constants,
-    sgemm::{ROWS, TOKENS},
-    simd::Simd,
+    quantise,
+    sgemm::{Floats, ROWS, TOKENS},
+    simd::{Dot, Simd},
 };
 use crate::graph::Mask;
 
@@ -45,6 +47,8 @@ pub struct Shape {
     pub dim: usize,
     pub scale: f32,
     pub mask: Mask,
+    /// By which dot product queries may be multiplied as [`bytes`], if they may.
+    pub bytes: Option<Dot>,
 }
 
 /// One call: for each group of heads first [`packs`](Self::packs) jobs that pack, then [`jobs`](Self::jobs) that attend;
@@ -73,8 +77,22 @@ impl Shape {
         let shared = self.shared();
         match self.rows {
             1 => self.wide() * (2 * shared + one::BLOCK) + shared * self.keys.next_multiple_of(one::BLOCK),
-            _ => TOKENS * (self.dim + self.score_stride()),
+            _ => match self.in_bytes() {
+                Some(dot) => bytes::scratch(self, dot),
+                None => TOKENS * (self.dim + self.score_stride()),
+            },
         }
+    }
+
+    /// By which dot product many queries are multiplied as bytes, if they are. Only where all see all: what a decoder makes
+    /// of a prompt must not depend on how it was cut, and codes depend on all keys of a call.
+    pub fn in_bytes(&self) -> Option<Dot> {
+        self.bytes.filter(|_| self.rows > 1 && self.dim <= bytes::WIDEST && self.mask == Mask::Full)
+    }
+
+    /// Queries that a job attends for.
+    fn tile(&self) -> usize {
+        if self.in_bytes().is_some() { quantise::TOKENS } else { TOKENS }
     }
 
     /// The heads that share a head of keys and values.
@@ -83,6 +101,9 @@ impl Shape {
     }
 
     fn packed_head(&self) -> usize {
+        if let Some(dot) = self.in_bytes() {
+            return bytes::packed(self, dot);
+        }
         self.padded() * (self.dim + self.dim.next_multiple_of(ROWS))
     }
 
@@ -95,6 +116,11 @@ impl Shape {
     /// the cache.
     fn score_stride(&self) -> usize {
         self.padded() + 16
+    }
+
+    /// As above, in whole panels and whole groups of keys.
+    fn wide_scores(&self) -> usize {
+        (self.keys.next_multiple_of(bytes::CHUNK) + 16).max(self.dim.next_multiple_of(quantise::GROUP))
     }
 
     /// The channels of a head in whole steps of four vectors.
@@ -129,7 +155,7 @@ impl Attention<'_> {
     }
 
     fn chunks(&self) -> usize {
-        self.shape.keys.div_ceil(many::CHUNK)
+        self.shape.keys.div_ceil(if self.shape.in_bytes().is_some() { bytes::CHUNK } else { many::CHUNK })
     }
 
     /// Packs a part of the keys and values of a head of a group.
@@ -137,16 +163,19 @@ impl Attention<'_> {
     /// # Safety
     /// `packed` is [`Shape::packed`] numbers, of which each job writes its own.
     pub unsafe fn pack(&self, isa: Isa, group: &Range<usize>, job: usize, packed: *mut f32) {
-        let (at, first) = (job / self.chunks(), job % self.chunks() * many::CHUNK);
-        let to = unsafe { packed.add(at * self.shape.packed_head()) };
-        isa.run(many::PackHead { shape: self.shape, head: group.start + at, first, k: self.k, v: self.v, to });
+        let (shape, at, chunk) = (self.shape, job / self.chunks(), job % self.chunks());
+        let (to, head) = (unsafe { packed.add(at * shape.packed_head()) }, group.start + at);
+        match shape.in_bytes() {
+            Some(_) => isa.run(bytes::PackHead { shape, head, first: chunk * bytes::CHUNK, k: self.k, v: self.v, to }),
+            None => isa.run(many::PackHead { shape, head, first: chunk * many::CHUNK, k: self.k, v: self.v, to }),
+        }
     }
 
     /// How many jobs attend with the keys and values of a group.
     pub fn jobs(&self, group: &Range<usize>) -> usize {
         match self.shape.rows {
             1 => group.len(),
-            rows => group.len() * self.shape.shared() * rows.div_ceil(TOKENS),
+            rows => group.len() * self.shape.shared() * rows.div_ceil(self.shape.tile()),
         }
     }
 
@@ -169,12 +198,16 @@ impl Attention<'_> {
         if shape.rows == 1 {
             return isa.run(one::One { shape, head: group.start + job, q, k: self.k, v: self.v, scratch, y });
         }
-        let tiles = shape.rows.div_ceil(TOKENS);
+        let tiles = shape.rows.div_ceil(shape.tile());
         // The last queries see the most: they go first, so that no thread ends long after the others.
         let (at, tile) = (job / tiles, tiles - 1 - job % tiles);
         let packed = &packed[at / shape.shared() * shape.packed_head()..][..shape.packed_head()];
         let head = group.start * shape.shared() + at;
-        isa.run(many::Tile { shape, head, first: tile * TOKENS, q, packed, scratch, y });
+        let first = tile * shape.tile();
+        match shape.in_bytes() {
+            Some(_) => isa.run(bytes::Tile { shape, head, first, q, packed, scratch, y }),
+            None => isa.run(many::Tile { shape, head, first, q, packed, scratch, y }),
+        }
     }
 }
 
@@ -215,4 +248,17 @@ unsafe fn scale<S: Simd>(from: *const f32, to: *mut f32, dim: usize, factor: f32
             to.add(at).write(from.add(at).read() * factor);
         }
     }
+}
+
+/// The first four of `count` numbers, zeros where there are fewer.
+#[inline(always)]
+unsafe fn four_of<S: Simd, F: Floats>(from: *const F::Number, count: usize) -> S::V {
+    if count >= 4 {
+        return unsafe { F::four::<S>(from) };
+    }
+    let mut numbers = [0f32; 4];
+    for (at, number) in numbers.iter_mut().enumerate().take(count) {
+        *number = unsafe { S::first_f32(F::one::<S>(from.add(at))) };
+    }
+    unsafe { S::load(numbers.as_ptr()) }
 }

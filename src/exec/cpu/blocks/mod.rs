@@ -91,3 +91,13 @@ pub fn with<V: Visitor>(ggml_type: GgmlType, visitor: V) -> Option<V::Output> {
         _ => return None,
     })
 }
+
+/// Whether a type has kernels here.
+pub fn has(ggml_type: GgmlType) -> bool {
+    struct Any;
+    impl Visitor for Any {
+        type Output = ();
+        fn visit<B: Blocks>(self) {}
+    }
+    with(ggml_type, Any).is_some()
+}

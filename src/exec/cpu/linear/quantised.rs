@@ -13,7 +13,7 @@ use crate::exec::cpu::{
 };
 
 /// Bytes of activations that pass by one panel after the other: they are to stay in the second cache.
-const SWEEP: usize = 256 << 10;
+const SWEEP: usize = 1 << 20;
 
 /// A layer whose weights are quantised in a way that has kernels.
 pub struct Quantised<'a, 'b> {
@@ -71,7 +71,7 @@ impl Linear<'_> {
                 // Each job has a tile of its own.
                 let (codes, scales, sums) =
                     unsafe { (codes.at(groups * GROUP * bytes), scales.at(groups), sums.at(groups)) };
-                isa.run(QuantiseTile { x, k, codes, scales, sums });
+                isa.run(QuantiseTile { x, k, stride: k, codes, scales, sums });
             });
         }
         let sweep = (SWEEP / (TOKENS * k * bytes)).clamp(1, tiles);
