@@ -1,7 +1,8 @@
 //! softmax(scale·q·kᵀ)·v, head by head, without ever holding all scores.
 //!
 //! Many queries: keys and values are packed once into panels, as a matrix product's weights are, a few heads at a time, and
-//! four queries after the other see all their keys ([`many`]). One query: keys and values are read once, where they lie ([`one`]).
+//! four queries after the other see all their keys ([`many`]); in networks of quantised layers as bytes ([`bytes`]). One query:
+//! keys and values are read once, where they lie ([`one`]).
 //!
 //! The scores are in binary orders of magnitude (`scale·log₂e` is multiplied into the queries), so that 2ᵗ makes weights of
 //! them. What a query may not see is never computed, but for the rest of a panel.
