@@ -105,6 +105,7 @@ fn files_are_short() {
         ("xtask", &["rs"]),
         ("www/lib", &["ts"]),
         ("www/app", &["ts", "css", "html"]),
+        ("www/docs", &["ts"]),
         ("training", &["py"]),
         ("benches", &["mjs", "py", "rs"]),
     ] {

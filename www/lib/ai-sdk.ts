@@ -1,7 +1,7 @@
 /**
  * Loupe as a model of the AI SDK (its provider specification v4, without a dependency on it):
  *
- * ```ts
+ * ```ts no-run
  * import { streamText } from "ai";
  * import { loupeModel } from "loupe-vlm/ai-sdk";
  *
@@ -29,6 +29,7 @@ export interface AiPart {
   readonly mediaType?: string;
 }
 
+/** A message of a prompt. */
 export interface AiMessage {
   readonly role: "system" | "user" | "assistant" | "tool";
   readonly content: string | readonly AiPart[];
@@ -50,25 +51,30 @@ export interface AiCall {
   readonly tools?: readonly unknown[] | undefined;
 }
 
+/** What was asked for and is not done. */
 export interface AiWarning {
   type: "unsupported";
   feature: string;
 }
 
+/** Tokens counted. */
 export interface AiUsage {
   inputTokens: { total: number; noCache: number; cacheRead: number; cacheWrite: undefined };
   outputTokens: { total: number; text: number; reasoning: undefined };
 }
 
+/** Why an answer ended, in the AI SDK's word and in Loupe's. */
 export interface AiFinish {
   unified: "stop" | "length";
   raw: string;
 }
 
+/** A whole answer. */
 export interface AiResponse {
   modelId: string;
 }
 
+/** A piece of an answer on its way. */
 export type AiStreamPart =
   | { type: "stream-start"; warnings: AiWarning[] }
   | ({ type: "response-metadata" } & AiResponse)

@@ -22,6 +22,7 @@ export type ChatPart =
   | { readonly type: "image_url"; readonly image_url: string | { readonly url: string } }
   | { readonly type: "image"; readonly image: PictureSource };
 
+/** A message of a conversation. */
 export interface ChatMessage {
   readonly role: "system" | "developer" | "user" | "assistant";
   readonly content: string | readonly ChatPart[];
@@ -51,6 +52,7 @@ export interface ChatRequest {
     | null;
 }
 
+/** Tokens counted, by the names that OpenAI gives them. */
 export interface ChatUsage {
   readonly prompt_tokens: number;
   readonly completion_tokens: number;
@@ -105,6 +107,7 @@ export interface ChatChunk extends Head<"chat.completion.chunk"> {
   readonly timings?: ChatTimings;
 }
 
+/** What `client.chat.completions` has. */
 export interface Completions {
   /** Answers; rejects with `AbortError` when `signal` stops it. */
   create(request: ChatRequest & { readonly stream?: false | null }, options?: { readonly signal?: AbortSignal }): Promise<ChatCompletion>;

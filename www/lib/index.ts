@@ -47,6 +47,7 @@ export type { Answer, AskOptions, Chunks, ErrorKind, Exchange, Finish, Format, L
 /** More threads than any machine we know could use. */
 const MOST_THREADS = 64;
 
+/** Which model, on what, and who hears how it comes. */
 export interface LoadOptions {
   /** The model; the built-in one unless another is named. */
   readonly model?: ModelSource | undefined;
@@ -81,6 +82,7 @@ export interface LoadOptions {
   readonly onFit?: (fit: Fit) => void;
 }
 
+/** How to look at a picture. */
 export interface SeeOptions {
   readonly signal?: AbortSignal;
   /** Keep the pictures seen before, and the conversation about them. */

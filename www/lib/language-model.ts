@@ -17,10 +17,12 @@ import type { PictureSource } from "./picture.js";
 import type { Availability } from "./probe.js";
 import type { Answer, Format } from "./protocol.gen.js";
 
+/** A part of a message: words, or any picture that a page has. */
 export type LanguageModelContent =
   | { readonly type: "text"; readonly value: string }
   | { readonly type: "image"; readonly value: PictureSource };
 
+/** A message of a conversation. */
 export interface LanguageModelMessage {
   readonly role: "system" | "user" | "assistant";
   readonly content: string | readonly LanguageModelContent[];
@@ -41,6 +43,7 @@ export interface LanguageModelOptions extends Pick<LoadOptions, "model" | "hub" 
   readonly expectedOutputs?: readonly LanguageModelExpected[];
 }
 
+/** How to begin a session; which model is run, and how, are Loupe's own options beside the Prompt API's. */
 export interface LanguageModelCreateOptions extends LanguageModelOptions {
   readonly initialPrompts?: readonly LanguageModelMessage[];
   readonly signal?: AbortSignal;
@@ -50,6 +53,7 @@ export interface LanguageModelCreateOptions extends LanguageModelOptions {
   readonly loupe?: Loupe;
 }
 
+/** How to answer. */
 export interface LanguageModelPromptOptions {
   readonly signal?: AbortSignal;
   /** A JSON schema, or an expression that the whole answer matches, in the syntax that JavaScript's and Rust's share. */

@@ -18,6 +18,7 @@ import type { LoadOptions } from "./index.js";
 
 export type { DeskState, Status } from "./desk.js";
 
+/** What `Loupe.load` takes, and when. */
 export interface UseLoupeOptions extends LoadOptions {
   /** Load the model when the component appears, and not when it is first wanted. */
   readonly eager?: boolean;

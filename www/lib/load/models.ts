@@ -49,6 +49,7 @@ async function room(): Promise<Room> {
   return { used: usage, most: quota, lasting: (await navigator.storage?.persisted?.()) ?? false };
 }
 
+/** What is kept of models on this machine: `list()` tells it, `delete(id)` deletes one, `room()` says how much more there is room for. */
 export const models = { list, delete: remove, room };
 
 function filesOf(create: boolean): Promise<FileSystemDirectoryHandle> {
