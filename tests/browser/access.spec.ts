@@ -22,6 +22,31 @@ for (const colorScheme of ["light", "dark"] as const) {
   }
 }
 
+for (const width of [1280, 360]) {
+  test(`nothing moves while the page and its model come, ${width} pixels wide`, async ({ page }) => {
+    await page.setViewportSize({ width, height: 800 });
+    await page.addInitScript(() => {
+      const moved: number[] = [];
+      Object.assign(window, { moved });
+      new PerformanceObserver((list) => moved.push(...list.getEntries().map((entry) => (entry as unknown as { value: number }).value))).observe({ type: "layout-shift", buffered: true });
+    });
+    // It is painted before the engine is there.
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    await page.route("**/*.wasm", async (route) => {
+      await held;
+      await route.continue();
+    });
+    await Desk.visit(page);
+    await page.waitForFunction(() => performance.getEntriesByName("first-contentful-paint").length > 0);
+    release();
+    await expect(page.getByText("Nothing leaves this tab")).toBeVisible();
+    const moved = await page.evaluate(() => (window as unknown as { moved: number[] }).moved);
+    // A tenth is what browsers' makers call good; a line that grows by a word or two is far below it.
+    expect(moved.reduce((sum, value) => sum + value, 0)).toBeLessThan(0.02);
+  });
+}
+
 test("the whole journey by keyboard alone", async ({ page }) => {
   const desk = await Desk.open(page);
   await tabTo(page, 'img[alt="Five shapes on white"]', (element, selector) => element.querySelector(selector) !== null);

@@ -1,6 +1,7 @@
 // The page: one picture, one conversation, one model.
 
 import { Loupe, LoupeError, type LoadOptions, type Seen } from "loupe-vlm";
+import { describe } from "./about.js";
 import { offerCamera } from "./camera.js";
 import { addTurn, clearTurns, recallTurn } from "./conversation.js";
 import { account, detail, offerDetail, setDetail, suit } from "./detail.js";
@@ -15,7 +16,7 @@ import { GENERAL_QUESTIONS, offerSamples } from "./samples.js";
 import { set, wishes } from "./settings.js";
 import * as stage from "./stage.js";
 import * as status from "./status.js";
-import { deviceInWords, engineInWords, fetchedInWords, keptInWords, layoutInWords, modelInWords } from "./words.js";
+import { fetchedInWords, layoutInWords } from "./words.js";
 
 const modelError = byId("model-error", HTMLElement);
 const suggestions = byId("suggestions", HTMLUListElement);
@@ -169,17 +170,6 @@ function sentence(error: unknown): string {
   if (error instanceof LoupeError) return error.message;
   console.error(error);
   return "Something in this page went wrong; reload it, and report what the browser's console says.";
-}
-
-/** Says below everything what was loaded and what runs it. */
-function describe(loupe: Loupe): void {
-  const { engine, kept, model } = loupe;
-  const lines = [modelInWords(model), engineInWords(engine), deviceInWords(engine.device), keptInWords(kept)].map((words) => {
-    const line = document.createElement("p");
-    line.textContent = words;
-    return line;
-  });
-  byId("model", HTMLElement).replaceChildren(...lines.filter(({ textContent }) => textContent !== ""));
 }
 
 /** Another model takes the place of the one that is open or on its way; the picture is shown to it too. */

@@ -5,6 +5,8 @@ import { byId } from "./dom.js";
 import { count } from "./words.js";
 
 const place = byId("network", HTMLElement);
+/** What stands there until there is something to count. */
+const before = place.textContent ?? "";
 
 /**
  * Counts every request that the page or the worker makes from now on, until what it returns is called. Shown from when
@@ -30,6 +32,6 @@ export function countRequests(loupe: Loupe, settled: Promise<unknown>): () => vo
   return () => {
     ended = true;
     for (const stop of deaf) stop();
-    place.replaceChildren();
+    place.replaceChildren(before);
   };
 }

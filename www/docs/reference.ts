@@ -38,7 +38,9 @@ export function entries(folder: string): Entry[] {
   return Object.entries(exports).map(([path, { types }]) => {
     const file = join(folder, types);
     const { doc, exported } = read(file);
-    const symbols = [...exported].map(([symbol, from]) => find(file, symbol, from));
+    const found = [...exported].map(([symbol, from]) => find(file, symbol, from));
+    // What is there when a page runs comes before what only the compiler sees.
+    const symbols = [/^(abstract )?class /, /^(const|function) /, /^(interface|type) /].flatMap((kind) => found.filter(({ code }) => kind.test(code)));
     return { name: join(name, path), doc, symbols };
   });
 }

@@ -49,7 +49,7 @@ let sheet: CSSStyleSheet | undefined;
 /** The element. */
 export class LoupeAsk extends Base {
   static readonly formAssociated = true;
-  static readonly observedAttributes = ["model", "hub", "device", "engine", "threads", "offline", "keep", "detail", "disabled"];
+  static readonly observedAttributes = ["model", "hub", "device", "engine", "threads", "offline", "keep", "seal", "detail", "disabled"];
 
   readonly #internals = this.attachInternals();
   readonly #shadow = this.attachShadow({ mode: "open", delegatesFocus: true });
@@ -245,6 +245,7 @@ export class LoupeAsk extends Base {
       engine: engine as DeskOptions["engine"],
       detail: /^\d+$/.test(detail ?? "") ? { maxSlices: Number(detail) } : (detail as DeskOptions["detail"]),
       remember: this.hasAttribute("remember"),
+      seal: this.hasAttribute("seal"),
       keep: this.getAttribute("keep") === "no" ? false : undefined,
       patience: patience === undefined ? undefined : Number(patience),
       threads: threads === undefined ? undefined : Number(threads),
