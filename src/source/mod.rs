@@ -12,7 +12,7 @@ pub use manifest::{Chunks, Manifest, Remote};
 /// The address that `reference` means on a page at `base`: itself when it is whole, else beside `base`, or from the root
 /// of its host where it begins with a slash.
 pub fn join(base: &str, reference: &str) -> String {
-    if is_address(reference) {
+    if is_whole(reference) {
         return reference.to_owned();
     }
     let base = base.split(['?', '#']).next().unwrap_or_default();
@@ -25,6 +25,13 @@ pub fn join(base: &str, reference: &str) -> String {
             format!("{}/{}", &base[..folder], reference.strip_prefix("./").unwrap_or(reference))
         }
     }
+}
+
+/// Whether this is an address by itself, of whatever scheme: an extension's files are at `chrome-extension://`.
+fn is_whole(text: &str) -> bool {
+    let scheme =
+        |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
+    text.split_once("://").is_some_and(|(before, _)| !before.is_empty() && scheme(before))
 }
 
 /// Whether this is an address that can be fetched.
@@ -46,6 +53,12 @@ mod tests {
             ("https://a.example/m/model.json", "/text.gguf", "https://a.example/text.gguf"),
             ("https://a.example", "text.gguf", "https://a.example/text.gguf"),
             ("https://a.example/m/model.json", "HTTPS://b.example/x", "HTTPS://b.example/x"),
+            (
+                "chrome-extension://abc/index.html",
+                "chrome-extension://abc/m/text.gguf",
+                "chrome-extension://abc/m/text.gguf",
+            ),
+            ("https://a.example/m/model.json", "text.gguf?of=http://b", "https://a.example/m/text.gguf?of=http://b"),
         ] {
             assert_eq!(join(base, reference), whole, "{base} {reference}");
         }

@@ -12,7 +12,7 @@ import { join, resolve } from "node:path";
 const here = import.meta.dirname;
 const root = resolve(here, "../..");
 const out = resolve(process.argv[2] ?? join(root, "target/smoke"));
-const names = ["bare", "vite", "webpack", "sveltekit", ...(process.argv.includes("--next") ? ["next"] : [])];
+const names = ["bare", "extension", "vite", "webpack", "sveltekit", ...(process.argv.includes("--next") ? ["next"] : [])];
 const NPM = ["--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
 
 function run(program, args, cwd) {
@@ -34,6 +34,7 @@ function install(folder, tarball) {
 /** How each app is built, and where its pages are then. */
 const BUILDS = {
   bare: copy,
+  extension: copy,
   vite: (app) => (run(join(here, "node_modules/.bin/vite"), ["build", "--logLevel", "error"], app), "dist"),
   webpack: (app) => (run("node", ["build.mjs"], app), "dist"),
   sveltekit: (app) => (run(join(here, "node_modules/.bin/vite"), ["build", "--logLevel", "error"], app), "build"),

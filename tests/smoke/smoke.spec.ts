@@ -1,8 +1,9 @@
 // The packed package in apps of strangers, each built by its own tool: a question is asked and answered.
 
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { expect, test as base, type Page } from "@playwright/test";
+import { chromium, expect, test as base, type Page } from "@playwright/test";
 import { Apps, FOLDER, ISOLATED } from "./server.js";
 
 const STRICT = { "Content-Security-Policy": "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'" };
@@ -90,4 +91,22 @@ test("a kept model is opened and asked without a network", async ({ page, contex
   }, picture);
   expect(text).toBe("blue");
   expect(apps.asked.slice(before).filter((path) => path.endsWith(".gguf"))).toEqual([]);
+});
+
+test("an extension (manifest version 3) asks on a page of its own", async ({}, info) => {
+  const folder = resolve(FOLDER, "extension");
+  // An extension without a key is called after its folder.
+  const id = createHash("sha256").update(folder).digest("hex").slice(0, 32).replace(/./g, (digit) => String.fromCharCode(97 + parseInt(digit, 16)));
+  const context = await chromium.launchPersistentContext(info.outputPath("profile"), {
+    executablePath: process.env["LOUPE_CHROMIUM"] ?? "/usr/bin/chromium",
+    headless: false,
+    args: ["--headless=new", "--no-sandbox", "--disable-gpu", `--disable-extensions-except=${folder}`, `--load-extension=${folder}`],
+  });
+  try {
+    const page = await context.newPage();
+    await page.goto(`chrome-extension://${id}/index.html`);
+    expect(await found(page)).toMatchObject({ answer: "blue, blue", requests: "0" });
+  } finally {
+    await context.close();
+  }
 });
