@@ -130,7 +130,8 @@ async function fetched(address: string, signal: AbortSignal | undefined): Promis
 function whole(address: string): URL {
   try {
     const url = new URL(address, globalThis.document?.baseURI ?? globalThis.location?.href);
-    if (/^(https?|blob|data):$/.test(url.protocol)) return url;
+    // An extension's own files have a scheme of their own in each browser.
+    if (/^(https?|blob|data|[a-z-]+-extension):$/.test(url.protocol)) return url;
   } catch {
     // Told below, as any other address that leads nowhere.
   }
