@@ -115,17 +115,18 @@ function shares(samples) {
     const prompt = (tokens) => (least(prefill(tokens)) * line.median(`prefill${tokens}`)) / tokens;
     const read = decodeBytes("q8_0") * line.median("decode");
     const parts = [
-      least(ENCODE) / line.median("encode"),
+      // All of it can be done in bytes; a prompt's attention is kept in f32.
+      (ENCODE.linear + ENCODE.attention) / dot / line.median("encode"),
       prompt(128),
       prompt(1024),
       read / samples.ceiling("read512", line.threads),
     ];
     return [line.name, ...parts.map(percent), digits(read / 1e9)];
   });
-  const note = `Of the least time that the ceilings allow. Encoding is ${digits(ENCODE.linear / 1e9)} Gop of linear layers, held against the dot product
-of bytes, and ${digits(ENCODE.attention / 1e9)} Gflop of attention, held against the fused multiply-add (for \`base\` against 16-bit pairs, and
-multiplication and addition); a token of a prompt is ${digits((2 * WEIGHTS.layers) / 1e6)} Mop and attention. A decoded token reads ${digits(decodeBytes("q8_0") / 1e6)} MB of Q8_0
-weights, held against reading 512 MB.`;
+  const note = `Of the least time that the ceilings allow. Encoding is ${digits(ENCODE.linear / 1e9)} Gop of linear layers and ${digits(ENCODE.attention / 1e9)} of attention, held
+against the dot product of bytes (for \`base\` of 16-bit pairs). A token of a prompt is ${digits((2 * WEIGHTS.layers) / 1e6)} Mop, held against the same, and
+attention, held against the fused multiply-add (for \`base\` multiplication and addition). A decoded token reads ${digits(decodeBytes("q8_0") / 1e6)} MB of
+Q8_0 weights, held against reading 512 MB.`;
   const rooflines = samples.of("roofline, 1", 1).exists;
   return rooflines
     ? table("Share of the ceiling", ["engine", ...Object.values(STAGES), "decode, GB/s"], rows, note)
